@@ -17,6 +17,13 @@ SELECT person_id AS party, vouched_by_id AS voucher FROM sessions
 WHERE person_id = ANY($1) AND vouched_by_id IS NOT NULL AND expires_at > now() - interval '30 days'
 UNION SELECT party_id, vouched_by_id FROM tokens
 WHERE party_id = ANY($1) AND vouched_by_id IS NOT NULL AND expires_at > now() - interval '30 days'"""
+# People of a merchant, be it that they are none any more, who have signed in by a link that one of these made.
+_MADE_BY: Final = """
+SELECT DISTINCT g.person_id AS party FROM grants g WHERE g.merchant_id = $1 AND g.person_id IS NOT NULL AND (
+  EXISTS (SELECT 1 FROM sessions s WHERE s.person_id = g.person_id AND s.vouched_by_id = ANY($2)
+    AND s.expires_at > now() - interval '30 days')
+  OR EXISTS (SELECT 1 FROM tokens t WHERE t.party_id = g.person_id AND t.vouched_by_id = ANY($2)
+    AND t.expires_at > now() - interval '30 days'))"""
 ADVICE: Final = (
     "who signs in by a link that you made counts as you, so let them sign in with your identity provider, or make the "
     "link where the database is (`estorno sign-in link`)"
@@ -30,6 +37,14 @@ async def behind(parties: Collection[UUID]) -> Mapping[UUID, frozenset[UUID]]:
     for row in await rows(_BEHIND, list(parties)) if parties else ():
         found[row["party"]] = found.get(row["party"], frozenset()) | {row["voucher"]}
     return found
+
+
+@for_all("a person may have a part in several merchants, and signs in at their own")
+async def all_hands(principal: Principal) -> frozenset[UUID]:
+    """All whose deeds at the merchant one pair of hands may have done: this one, who made the link by which they
+    signed in, and whoever else has signed in by a link of either."""
+    hands = principal.hands
+    return hands | {row["party"] for row in await rows(_MADE_BY, principal.merchant_id, list(hands))}
 
 
 async def is_same(principal: Principal, party: UUID | None) -> bool:

@@ -3,7 +3,6 @@
 What is proven by it is booked in the same transaction (proofs.prove_all), under the account's lock.
 """
 
-import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from domain.files import content
 from domain.models import BankAccount, BankStatement, File
 from domain.models.files import Purpose
 from domain.money import MINOR_UNITS_MAX
+from domain.platform.apart import apart
 from domain.platform.database import rows, transaction
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, InvalidState
@@ -97,7 +97,7 @@ async def hand_in(
     told: list[_Read] = []
     if account is not None:  # else what is said is said under the lock
         given = await content.get(settings, file)
-        told = await asyncio.to_thread(_read, given, account.currency, accounts.mapping_of(account))
+        told = await apart(principal.merchant_id, _read, given, account.currency, accounts.mapping_of(account))
     async with transaction():
         account = await accounts.locked(principal, account_id)
         earlier = await BankStatement.get_or_none(account_id=account.id, file_id=file.id)

@@ -1,7 +1,5 @@
 """Reading a sheet and judging its rows, as a job: all of the verdicts are there, or none is."""
 
-import asyncio
-import threading
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -15,11 +13,11 @@ from domain.files import content
 from domain.history import news
 from domain.models import Batch, File
 from domain.platform import bell
+from domain.platform.apart import apart
 from domain.platform.database import execute, transaction
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, Problem
 
-_ONE_AT_A_TIME: Final = threading.Lock()  # a large one fills some of the memory while it is read
 _JUDGED: Final = """UPDATE batches SET state = 'JUDGED', due_at = NULL, judged_at = now(), written = $3, ignored = $4,
   digest = $5, rows_total = $6, by_two = $7, changes = changes + 1
 WHERE id = $1 AND state = 'READING' AND tries = $2"""
@@ -32,12 +30,11 @@ SELECT $1, $2, * FROM unnest($3::int[], $4::varchar[], $5::varchar[], $6::varcha
 async def read(row: Batch, settings: Settings) -> Read:
     """What the sheet says. Raises InvalidInput; ContentAway, Unsealable, KeyServiceAway."""
     given = await content.get(settings, await File.get(id=row.file_id))
-    return await asyncio.to_thread(_read, given, SheetKind(row.kind))
+    return await apart(row.merchant_id, _read, given, SheetKind(row.kind))
 
 
 def _read(given: bytes, kind: SheetKind) -> Read:
-    with _ONE_AT_A_TIME:
-        return lines.understood(reading.read(given, kind), kind)
+    return lines.understood(reading.read(given, kind), kind)
 
 
 async def judge(row: Batch, settings: Settings) -> None:

@@ -1,6 +1,5 @@
 """A sheet's result as a file: the same rows, with our reference, state and error, as they stand when it is made."""
 
-import asyncio
 from typing import Final
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from domain.deeds.deeds import Of
 from domain.files import content, made
 from domain.models import File
 from domain.models.files import Purpose
+from domain.platform.apart import apart
 from domain.platform.database import transaction
 from domain.platform.settings import Settings
 from domain.problems import Forbidden, InvalidState, NotFound
@@ -38,7 +38,7 @@ async def create(principal: Principal, batch_id: UUID, as_csv: bool, settings: S
     kind = SheetKind(row.kind)
     given = await content.get(settings, await File.get(id=row.file_id))
     behind = await sheets.outcomes(row.id, row.state == SheetState.CANCELED)
-    told = await asyncio.to_thread(_written, given, kind, behind, as_csv)
+    told = await apart(row.merchant_id, _written, given, kind, behind, as_csv)
     name = f"{row.name.rpartition('.')[0] or row.name}-result.{'csv' if as_csv else 'xlsx'}"
     file = await made.make(settings, row.merchant_id, _PURPOSES[kind], name, told, principal.holder)
     try:

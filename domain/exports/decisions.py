@@ -1,7 +1,5 @@
 """Decisions of a sheet, row by row: what would become of each, and what did. One bad row holds up no good one."""
 
-import asyncio
-import threading
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from domain.models.files import Purpose
 from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
 from domain.money import Money, MoneyError
+from domain.platform.apart import apart
 from domain.platform.database import rows
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, InvalidState, NotFound, Problem
@@ -32,7 +31,6 @@ APPLY: Final = "decisionsApply"
 _PATH: Final = ["fileId"]
 _PEOPLE: Final = """SELECT id FROM people
 WHERE merchant_id = $1 AND lower(email) = ANY($2::varchar[]) AND state = 'ACTIVE'"""
-_ONE_AT_A_TIME: Final = threading.Lock()  # a large one fills a few hundred MiB while it is read
 
 
 class RowState(StrEnum):
@@ -83,12 +81,7 @@ async def lines(principal: Principal, file_id: UUID, settings: Settings) -> list
     file = await File.get_or_none(id=file_id, merchant_id=principal.merchant_id, purpose=Purpose.DECISIONS)
     if file is None or file.stored_at is None or file.sealed_key is None:
         raise NotFound("There is no such file of the purpose DECISIONS that has come.", path=_PATH)
-    return await asyncio.to_thread(_read, await content.get(settings, file))
-
-
-def _read(given: bytes) -> list[SheetLine]:
-    with _ONE_AT_A_TIME:
-        return sheet.read(given)
+    return await apart(file.merchant_id, sheet.read, await content.get(settings, file))
 
 
 def twice(found: Sequence[SheetLine]) -> Collection[UUID]:

@@ -2,16 +2,18 @@
 
 What its directory says is not believed: each part is unpacked here, up to what it says and no further, and what goes on
 to the reader is packed anew without compression. A cell far out would have the reader make room for all before it, so
-cells are looked at first; so are formulas, of which the reader shows but what they once came to.
+cells are looked at first; so are formulas, of which the reader shows but what they once came to. Each tag is a step of
+ours, so tags are counted before they are walked through.
 """
 
 import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from xml.parsers import expat
 
 import fastexcel
 from lxml import etree
@@ -23,9 +25,10 @@ COLUMNS_MAX: Final = 60
 _PARTS_MAX: Final = 200
 _UNPACKED_MAX: Final = 192 * 1024 * 1024
 # The reader minds local names and no namespace, and follows the relations to wherever a sheet is; so do we.
-_FORMULA, _CELL, _VALUE = "{*}f", "{*}c", "{*}v"
+_CELL, _FORMULA, _VALUE = "c", "f", "v"
 _HOLDS_CELLS: Final = b"sheetData"
-_CELLS_MAX: Final = 2_500_000  # of all sheets
+_TAGS_MAX: Final = 2_500_000  # of all sheets: more than half a million cells
+_NUMBERS: Final = frozenset({None, "n", "d"})  # how a cell is typed that holds a number, or a day
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00")  # how a text begins whose tags are not read as they are written
 _OTHERS: Final = frozenset(
     {"content.xml", "mimetype", "xl/workbook.bin"}
@@ -38,6 +41,7 @@ _WRONG: Final = (
     zipfile.BadZipFile,
     zlib.error,
     etree.XMLSyntaxError,
+    expat.ExpatError,
     fastexcel.FastExcelError,
     NotImplementedError,
     EOFError,
@@ -102,19 +106,19 @@ def _looked_at(parts: Mapping[str, bytes], rows_max: int) -> tuple[Places, Place
 
     Raises InvalidInput for cells far out, and for more of them than anybody fills in.
     """
-    first, formulas, numbers, seen = _first(parts), set(), set(), 0
+    sheets = {name: content for name, content in parts.items() if _HOLDS_CELLS in content}
     for name, content in parts.items():
         if content.startswith(_WIDE) and name.lower().endswith((".xml", ".rels")):
             raise InvalidInput("The workbook is not written in UTF-8; save it again as .xlsx.", path=["fileId"])
-        if _HOLDS_CELLS in content:
-            for place, is_formula, is_number in _cells(content, rows_max):
-                seen += 1
-                if seen > _CELLS_MAX:
-                    raise InvalidInput("The workbook has too many cells.", path=["fileId"])
-                if is_formula:
-                    formulas.add(place)
-                if is_number and name == first:
-                    numbers.add(place)
+    if sum(content.count(b"<") for content in sheets.values()) > _TAGS_MAX:
+        raise InvalidInput("The workbook has too many cells; bring it in parts.", path=["fileId"])
+    first, formulas, numbers = _first(parts), set(), set()
+    for name, content in sheets.items():
+        seen = _Cells(rows_max)
+        seen.look_at(content)
+        formulas |= seen.formulas
+        if name == first:
+            numbers = seen.numbers
     return frozenset(formulas), frozenset(numbers)
 
 
@@ -134,32 +138,56 @@ def _parsed(content: bytes) -> etree._Element:
     return etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False))
 
 
-def _cells(content: bytes, rows_max: int) -> Iterator[tuple[tuple[int, int], bool, bool]]:
-    """Each cell's place, whether it holds a formula, and whether it holds a number."""
-    if b"<!DOCTYPE" in content:
-        raise InvalidInput("The workbook declares a document type, which no spreadsheet does.", path=["fileId"])
-    # By UTF-8 whatever it declares, as the reader: what one of them takes for a text is a tag to neither.
-    seen = etree.iterparse(
-        io.BytesIO(content),
-        events=("end",),
-        tag=_CELL,
-        resolve_entities=False,
-        no_network=True,
-        huge_tree=False,
-        encoding="utf-8",
-    )
-    for _, cell in seen:
-        row, column = _place(cell.get("r"))
-        if row > rows_max or column >= COLUMNS_MAX:
+class _Cells:
+    """Where a sheet has formulas, and where numbers. Names are known without what stands before their colon."""
+
+    def __init__(self, rows_max: int) -> None:
+        self.formulas: set[tuple[int, int]] = set()
+        self.numbers: set[tuple[int, int]] = set()
+        self._rows_max = rows_max
+        self._depth = 0
+        self._cell_at = 0  # the depth of the cell that is looked at; 0: there is none
+        self._place = (0, 0)
+        self._type: str | None = None
+
+    def look_at(self, content: bytes) -> None:
+        """Raises InvalidInput, ExpatError."""
+        if b"<!DOCTYPE" in content:
+            raise InvalidInput("The workbook declares a document type, which no spreadsheet does.", path=["fileId"])
+        # By UTF-8 whatever it declares, as the reader: what one of them takes for a text is a tag to neither.
+        parser = expat.ParserCreate("utf-8")
+        parser.StartElementHandler = self._begins
+        parser.EndElementHandler = self._ends
+        parser.Parse(content, True)
+
+    def _begins(self, name: str, attributes: Mapping[str, str]) -> None:
+        self._depth += 1
+        plain = name.rpartition(":")[2]
+        if plain == _CELL:
+            if self._cell_at:
+                raise ValueError("A cell stands in another one.")
+            self._cell_at = self._depth
+            self._type = attributes.get("t")
+            self._place = self._inside(attributes.get("r"))
+        elif self._depth == self._cell_at + 1 and self._cell_at:
+            if plain == _FORMULA:
+                self.formulas.add(self._place)
+            elif plain == _VALUE and self._type in _NUMBERS:
+                self.numbers.add(self._place)
+
+    def _ends(self, name: str) -> None:
+        if self._depth == self._cell_at:
+            self._cell_at = 0
+        self._depth -= 1
+
+    def _inside(self, named: str | None) -> tuple[int, int]:
+        row, column = place = _place(named)
+        if row > self._rows_max or column >= COLUMNS_MAX:
             raise InvalidInput(
-                f"A sheet may have {rows_max} rows and {COLUMNS_MAX} columns; {cell.get('r')} is outside.",
+                f"A sheet may have {self._rows_max} rows and {COLUMNS_MAX} columns; {named} is outside.",
                 path=["fileId"],
             )
-        is_number = cell.get("t") in (None, "n", "d") and cell.find(_VALUE) is not None
-        yield (row, column), cell.find(_FORMULA) is not None, is_number
-        cell.clear()
-        while cell.getprevious() is not None:
-            del cell.getparent()[0]
+        return place
 
 
 def _place(told: str | None) -> tuple[int, int]:

@@ -1,8 +1,9 @@
 """From which amount on another person confirms what one gives up: a rule of the merchant's, with defaults.
 
 What is split counts as one: what one person alone has cleared of a payment before, and what they have given up of
-anything in 24 hours, findings, VAT and what banks kept alike, is added up by currency. Given up is what nobody but that
-person says: also a fee, a correction, and what is said to have come back, which no report or bank line has proven yet.
+anything in 24 hours, findings, VAT and what banks kept alike, is added up by currency; with that of whoever has signed
+in by a link that one of them made (domain/access/vouching). Given up is what nobody but that person says: also a fee, a
+correction, and what is said to have come back, which no report or bank line has proven yet.
 """
 
 import json
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from domain.access import vouching
 from domain.access.principal import Principal
 from domain.access.small import SMALL, reached
 from domain.models import Finding
@@ -85,7 +87,8 @@ async def one_at_a_time(principal: Principal) -> None:
 async def before(principal: Principal, payments: Collection[UUID], currencies: Collection[str]) -> Earlier:
     """What was before, of these payments and in these currencies. After `one_at_a_time` where it is to stay so."""
     alone = await rows(_ALONE, list(payments)) if payments else []
-    given = await rows(_GIVEN_UP, principal.merchant_id, list(principal.hands), list(currencies)) if currencies else []
+    hands = await vouching.all_hands(principal) if currencies else ()
+    given = await rows(_GIVEN_UP, principal.merchant_id, list(hands), list(currencies)) if currencies else []
     return Earlier(
         held=await of(principal.merchant_id),
         alone={row["payment_id"]: row["amount"] for row in alone},

@@ -1,6 +1,5 @@
 """Taking in a file of tax documents: each once, a revised or canceled one undone by adding; the file is kept."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +19,7 @@ from domain.files import content
 from domain.findings import findings, names
 from domain.models import File, Merchant, TaxCancellation, TaxDocument, TaxDocumentShare, VatReversal
 from domain.models.files import Purpose
+from domain.platform.apart import apart
 from domain.platform.database import execute, rows, transaction
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, NotFound
@@ -95,7 +95,7 @@ async def read_file(principal: Principal, file_id: UUID, settings: Settings) -> 
         raise NotFound("There is no such file for TAX_DOCUMENT, or it has not come.", path=path)
     given = await content.get(settings, file)
     country = (await Merchant.get(id=file.merchant_id)).country
-    said = await asyncio.to_thread(read.read, given, country, currency_of(country))
+    said = await apart(file.merchant_id, read.read, given, country, currency_of(country))
     if not said:
         raise InvalidInput("There is nothing in the file.", path=path)
     return file, said

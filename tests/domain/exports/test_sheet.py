@@ -116,6 +116,17 @@ def test_a_cell_far_out_is_seen_wherever_the_reader_would_find_it() -> None:
         assert "another kind" in _refused(_part(whole, other, b"x")), other
 
 
+def test_a_small_file_of_more_tags_than_anybody_fills_in_is_refused_before_they_are_walked_through() -> None:
+    # Each is a step of a program that keeps a whole process waiting: five megabytes once cost a minute.
+    whole, place = _workbook([HEAD, ROW]), "xl/worksheets/sheet1.xml"
+    crowd = b"<worksheet><sheetData>" + b"<a/>" * 2_600_000 + b"</sheetData></worksheet>"
+    small = _part(whole, place, crowd)
+    assert len(small) < 64 * 1024
+    assert "too many cells" in _refused(small)
+    half = crowd[: len(crowd) // 2]
+    assert "too many cells" in _refused(_part(_part(whole, place, half), "xl/worksheets/sheet2.xml", half))
+
+
 def _nameless() -> bytes:
     space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     return f'<worksheet xmlns="{space}"><sheetData><row><c><v>1</v></c></row></sheetData></worksheet>'.encode()
