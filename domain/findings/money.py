@@ -28,6 +28,9 @@ WHERE e.payment_id = ANY($1) AND 'SUSPENSE' IN (e.debit, e.credit) ORDER BY e.id
 _VAT: Final = """SELECT s.finding_id::text AS id, sum(s.tax)::bigint AS tax FROM finding_resolutions s
 WHERE s.merchant_id = ANY($1::uuid[]) AND s.finding_id = ANY($2::uuid[]) AND s.started_at IS NOT NULL
   AND s.ended_at IS NULL GROUP BY 1"""
+# VAT of these payments that is declared and that nothing has taken back.
+_DECLARED: Final = """SELECT payment_id, sum(CASE credit WHEN 'OUTPUT_VAT' THEN amount ELSE -amount END)::bigint AS owed
+FROM ledger_entries WHERE payment_id = ANY($1::uuid[]) AND 'OUTPUT_VAT' IN (debit, credit) GROUP BY 1"""
 _OF_REVERSALS: Final = (FindingKind.VAT_REVERSAL_NEEDED, FindingKind.VAT_REVERSAL_OVERDUE)
 _PENDING: Final = """SELECT refund_id FROM vat_reversals
 WHERE refund_id = ANY($1::uuid[]) AND state IN ('NEEDED', 'NEEDS_REVIEW') AND booked = 'NOTHING'"""
@@ -38,7 +41,8 @@ class Suspended:
     """Minor units of `currency`: of the whole payment, and of the finding. `name`: under which that was booked; None:
     it has none.
 
-    `is_vat`: it is VAT of what turned out to be a refund, in VAT_REVERSAL_PENDING. `is_told`: it is no payment's, but
+    `is_vat`: it is VAT of what turned out to be a refund, in VAT_REVERSAL_PENDING, and of its sale `declared` is still
+    to be taken back. `is_told`: it is no payment's, but
     what lines of reports moved. `is_reversals`: VAT is pending that a reversal of its own takes back or gives up.
     """
 
@@ -47,6 +51,7 @@ class Suspended:
     name: str | None
     currency: str
     is_vat: bool = False
+    declared: int = 0
     is_told: bool = False
     is_reversals: bool = False
 
@@ -75,7 +80,16 @@ async def _vat(found: Sequence[Finding]) -> Mapping[UUID, Suspended]:
     known = await rows(_VAT, list({one.merchant_id for one in found}), list(about.values())) if found else []
     taxes = {row["id"]: row["tax"] for row in known}
     vats = {one: taxes.get(about[one.id], 0) for one in found}
-    return {one.id: Suspended(vat, vat, None, one.currency, is_vat=True) for one, vat in vats.items()}
+    declared = await _declared([one.payment_id for one in found if one.payment_id is not None])
+    return {
+        one.id: Suspended(vat, vat, None, one.currency, is_vat=True, declared=declared.get(one.payment_id, 0))
+        for one, vat in vats.items()
+    }
+
+
+async def _declared(payments: Sequence[UUID]) -> Mapping[UUID | None, int]:
+    found = await rows(_DECLARED, list(payments)) if payments else []
+    return {row["payment_id"]: row["owed"] for row in found}
 
 
 async def _reversals(found: Sequence[Finding]) -> Mapping[UUID, Suspended]:

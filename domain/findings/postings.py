@@ -72,7 +72,7 @@ def check(
     if suspended.is_reversals:
         raise InvalidState(_OF_REVERSAL, path=["input", "findingId"], current_state="VAT_PENDING")
     if suspended.is_vat and suspended.own > 0:
-        _check_vat(reason, account, Money(suspended.own, currency))
+        _check_vat(reason, account, suspended)
         return
     if reason in _STAYING and suspended.own != 0 and reason is not ClosingReason.DUPLICATE_OF:
         money = Money(abs(suspended.own), currency)
@@ -92,7 +92,8 @@ def check(
     _check_came(reason, came, suspended, amount)
 
 
-def _check_vat(reason: ClosingReason, account: Account | None, vat: Money) -> None:
+def _check_vat(reason: ClosingReason, account: Account | None, suspended: Suspended) -> None:
+    vat = Money(suspended.own, suspended.currency)
     if reason is not ClosingReason.CORRECTED or account not in VAT_ACCOUNTS:
         raise InvalidState(
             f"{vat} of VAT is pending: say CORRECTED with OUTPUT_VAT, and the number of the tax document that takes it "
@@ -100,6 +101,20 @@ def _check_vat(reason: ClosingReason, account: Account | None, vat: Money) -> No
             path=["input", "reason"],
             current_state="VAT_PENDING",
         )
+    check_declared(account, suspended)
+
+
+def check_declared(account: Account | None, suspended: Suspended) -> None:
+    """Raises InvalidState where more of a sale's VAT would be taken back than was declared."""
+    if not suspended.is_vat or account is not Account.OUTPUT_VAT or suspended.own <= suspended.declared:
+        return
+    left, vat = (Money(max(one, 0), suspended.currency) for one in (suspended.declared, suspended.own))
+    raise InvalidState(
+        f"{left} of this sale's VAT is left to take back, and this is {vat}: documents have taken the rest. Say first "
+        "that the document of a refund that came back is undone (vatReversalReview), or say VAT_LOST.",
+        path=["input", "account"],
+        current_state="EXCEEDS_DECLARED",
+    )
 
 
 def _check_account(reason: ClosingReason, account: Account | None, suspended: Suspended) -> None:

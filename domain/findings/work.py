@@ -116,9 +116,11 @@ async def confirm(principal: Principal, finding_id: UUID, cause: Cause) -> Resol
         await _check_other(principal, said)
         suspended = await money.of(finding)
         reason = ClosingReason(said.reason)
-        now = await postings.moved(reason, Account(said.account) if said.account else None, suspended, payment)
+        account = Account(said.account) if said.account else None
+        now = await postings.moved(reason, account, suspended, payment)
         if (now.amount, now.tax) != (said.amount, said.tax) or facts_of(finding) != said.facts:
             raise InvalidState("It has changed since: say anew what became of it.", path=_PATH, current_state="CHANGED")
+        postings.check_declared(account, suspended)
         await _start(said, finding, payment, principal, cause)
         await noted.done("findingResolveConfirm", finding, cause, _changes(finding, said, "RESOLVED"))
     return Resolved(await Finding.get(id=finding_id), await FindingResolution.get(id=said.id), True)
