@@ -46,6 +46,7 @@ from jobs.cli import (
 )
 from jobs.cli.commands import CommandError
 from jobs.machine.children import ChildError
+from jobs.machine.up import serving
 
 app = typer.Typer(
     help="Estorno: refunds through the payment institutions of Latin America.",
@@ -144,7 +145,7 @@ def api() -> None:
     """Serve GraphQL and webhooks."""
     settings = commands.ready(Settings.read())
     commands.check_port(settings.host, settings.port)
-    _become("api.server")
+    _become("api.server", settings=settings)
 
 
 @app.command()
@@ -154,15 +155,15 @@ def worker(
     """Work off one queue."""
     if queue not in ("refunds", "batch"):
         raise CommandError(f"There is no queue {queue!r}; there are refunds and batch.")
-    commands.ready(Settings.read())
-    _become("jobs.worker", queue)
+    settings = commands.ready(Settings.read())
+    _become("jobs.worker", queue, settings=settings)
 
 
 @app.command()
 def timetable() -> None:
     """Run what happens by the clock; of several, one leads."""
-    commands.ready(Settings.read())
-    _become("jobs.timetable")
+    settings = commands.ready(Settings.read())
+    _become("jobs.timetable", settings=settings)
 
 
 @app.command()
@@ -330,9 +331,10 @@ def explain_code(
         typer.echo(line)
 
 
-def _become(module: str, *arguments: str) -> NoReturn:
-    """This process becomes the program: signals reach it directly."""
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - our own programs
+def _become(module: str, *arguments: str, settings: Settings | None = None) -> NoReturn:
+    """This process becomes the program, with those settings: signals reach it directly."""
+    environment = {**os.environ, **(serving(settings) if settings else {})}
+    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)  # noqa: S606 - our own programs
 
 
 if __name__ == "__main__":

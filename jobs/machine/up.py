@@ -20,6 +20,10 @@ from jobs.machine.servers import APPLICATION, OWNER, Postgres, Valkey
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 _CARD: Final = "running.json"
 _HEALTH_SECONDS: Final = 1.0
+# Where what is kept is, and what opens it: of the one that runs, whatever a command is told.
+_LENT: Final = frozenset(
+    {"ESTORNO_HOME", "DATABASE_URL", "ESTORNO_OWNER_DATABASE_URL", "REDIS_URL", "ESTORNO_SECRET_KEY"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,11 @@ def card_of(settings: Settings) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def as_running(settings: Settings) -> Settings:
-    """The settings with the servers of the `estorno up` that runs in ESTORNO_HOME, if one does. Raises ChildError."""
+def as_running(settings: Settings, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings with the servers of the `estorno up` that runs in ESTORNO_HOME, if one does. Raises ChildError.
+
+    What the environment (this process's by default) says of anything else goes before what that one was told.
+    """
     path = settings.home / _CARD
     if settings.database_url:
         return settings
@@ -85,13 +92,21 @@ def as_running(settings: Settings) -> Settings:
         card = path.read_text() if path.exists() else ""
     except OSError as error:
         raise ChildError(f"{path} cannot be read: {error.strerror}; name a folder of yours (ESTORNO_HOME).") from None
-    return Settings.read({**json.loads(card), "ESTORNO_HOME": str(settings.home)}) if card else settings
+    if not card:
+        return settings
+    given = os.environ if environ is None else environ
+    own = {name: text for name, text in given.items() if text and name not in _LENT}
+    return Settings.read({**json.loads(card), **own, "ESTORNO_HOME": str(settings.home)})
+
+
+def serving(settings: Settings) -> dict[str, str]:
+    """The environment of what serves, and owns nothing."""
+    return {name: text for name, text in settings.environment().items() if name != "ESTORNO_OWNER_DATABASE_URL"}
 
 
 def workers(settings: Settings, *, quiet: bool) -> list[Child]:
     """The API, the workers and the timetable. `quiet`: their logs go to files."""
-    environment = settings.environment()
-    environment.pop("ESTORNO_OWNER_DATABASE_URL", None)  # they serve, and own nothing
+    environment = serving(settings)
     health = f"http://{settings.host}:{settings.port}/readyz"
     own = [{**environment, **_metrics_port(settings, number)} for number in range(3)]
     return [

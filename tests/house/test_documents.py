@@ -7,10 +7,15 @@ import pytest
 from graphql import parse, validate
 
 from api.graphql.schema import make
+from api.graphql.transport import codes
+from api.graphql.transport.bounds import DEADLINE_EXCEEDED
 from api.graphql.transport.codes import LIMITS
+from api.graphql.transport.live_results import TOO_SLOW
+from api.http import code_of
 from domain.access.policies import CUSTOMERS_SEE
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+STATUSES = (400, 401, 405, 406, 408, 413, 415, 429, 431, 500, 503)
 SHOWN = [
     (path.name, number, block)
     for path in (CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md")))
@@ -26,6 +31,14 @@ def test_each_document_that_is_shown_is_valid(name: str, number: int, block: str
 def test_each_limit_is_named_where_limits_are_told() -> None:
     told = (CHECKOUT / "docs" / "limits.md").read_text()
     assert [name for name in sorted(LIMITS) if f"`{name}`" not in told] == []
+
+
+def test_each_code_that_a_request_can_end_with_is_told_with_what_to_do() -> None:
+    told = (CHECKOUT / "docs" / "frontend.md").read_text()
+    ours = {one for one in vars(codes).values() if isinstance(one, str) and one.isupper()}
+    wanted = ours | {code_of(status) for status in STATUSES} | {DEADLINE_EXCEEDED, TOO_SLOW}
+    assert len(wanted) > 15
+    assert [code for code in sorted(wanted) if f"`{code}`" not in told] == []
 
 
 def test_documents_are_shown() -> None:

@@ -29,6 +29,17 @@ def test_a_card_that_cannot_be_read_is_told_in_words(tmp_path: Path) -> None:
         up.as_running(Settings(home=tmp_path))
 
 
+def test_a_command_takes_the_servers_of_the_card_and_else_what_it_is_told_itself(tmp_path: Path) -> None:
+    lent = {"database_url": "postgresql://estorno@127.0.0.1/estorno", "redis_url": "redis://127.0.0.1:6379"}
+    running = Settings.read({"ESTORNO_HOME": str(tmp_path), "ESTORNO_PORT": "8000"}).with_(**lent, rate_per_token=7)
+    own = {"ESTORNO_PORT": "8001", "ESTORNO_TRUSTED_DOCUMENTS": "documents.json", "ESTORNO_SECRET_KEY": "A" * 43}
+    with up.card_of(running):
+        told = up.as_running(Settings(home=tmp_path), own)
+    assert (told.port, told.trusted_documents) == (8001, Settings.read(own).trusted_documents)
+    assert (told.database_url, told.redis_url, told.rate_per_token) == (*lent.values(), 7)
+    assert told.secret_key == running.secret_key
+
+
 def test_a_server_of_our_own_that_is_not_installed_is_told_in_words() -> None:
     with pytest.raises(ChildError, match=r"estorno\[machine\]"):
         servers._binaries("no_such_package", "no-such-package")
