@@ -106,6 +106,23 @@ ERRORS: Final[Mapping[str, str]] = {
     "DEADLINE_EXCEEDED": N_("This took too long and was stopped. Ask for less at once, or send it again."),
     "BAD_FIELD": N_("Check this field."),
 }
+# Why a row of a sheet did nothing, before the sentence that says it in full.
+ROWS: Final[Mapping[str, str]] = {
+    "AMBIGUOUS": N_("It could be several"),
+    "AMOUNT": N_("The amount cannot be read"),
+    "AMOUNT_EXCEEDS_REFUNDABLE": N_("More than is left"),
+    "DUPLICATE_ROW": N_("Twice in this sheet"),
+    "FACTS_CHANGED": N_("It has changed since it was exported"),
+    "FORBIDDEN": N_("Not permitted"),
+    "FORMULA": N_("A formula, and no value"),
+    "INVALID_INPUT": N_("It cannot be used as it is"),
+    "LIKELY_DUPLICATE": N_("Likely a duplicate"),
+    "MISMATCH": N_("The row and the payment differ"),
+    "NOT_FOUND": N_("Not found"),
+    "NUMBER_CUT": N_("The spreadsheet has cut a number"),
+    "NUMBER_USED": N_("Its number was used before"),
+    "RESOLVED": N_("Resolved before"),
+}
 
 
 def state(name: str) -> Sign:
@@ -153,6 +170,11 @@ def rule_why(why: str) -> str:
 def reason(name: str | None) -> str:
     """The word of a refund's reason."""
     return word(REASONS, name)
+
+
+def row(code: str | None) -> str:
+    """Why a row of a sheet did nothing, in a few words; empty where the sentence beside it says it alone."""
+    return _(ROWS[code]) if code is not None and code in ROWS else ""
 
 
 def error(code: str) -> str:

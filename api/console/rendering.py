@@ -75,6 +75,7 @@ def _environment() -> Environment:
             "error": names.error,
             "pse": names.pse,
             "role": names.role,
+            "row_why": names.row,
             "rule": names.rule,
             "rule_why": names.rule_why,
             "said_by": names.said_by,

@@ -1,8 +1,9 @@
 """What people type, read in their own way: amounts and days. A text that could mean two things is refused."""
 
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.numbers import NumberFormatError, parse_decimal
 
@@ -40,6 +41,15 @@ def day(field: str, text: str) -> str:
         return date.fromisoformat(text).isoformat()
     except ValueError:
         raise Unsendable(field, N_("Write the date as year-month-day, 2026-01-31 say.")) from None
+
+
+def midnight(field: str, text: str, zone: str) -> str:
+    """The moment at which a date begins in a zone; in UTC where nobody knows the zone. Raises Unsendable."""
+    try:
+        clock = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        clock = ZoneInfo("UTC")
+    return datetime.combine(date.fromisoformat(day(field, text)), time.min, clock).isoformat()
 
 
 def number(field: str, text: str, least: int, most: int) -> int:

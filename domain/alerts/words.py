@@ -92,6 +92,18 @@ class Section:
     link: str
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """In a sentence: `{count:refund|refunds}` is the number and the word of one or of several; `{count}` the number."""
+
+    count: int
+    shown: str  # before the word
+
+    def __format__(self, spec: str) -> str:
+        one, _, many = spec.partition("|")
+        return f"{self.shown}{one if self.count == 1 else many}".strip()
+
+
 def language_of(wanted: str | None) -> str:
     """One that we write; English where none is wanted, or another."""
     return wanted if wanted is not None and wanted in _WORDS else "en"
@@ -165,7 +177,8 @@ def _facts(alert: Alert, reader: AlertReader, where: str) -> Mapping[str, Any]:
     facts: Mapping[str, Any] = alert.facts
     return {
         "where": named(where),
-        "count": numbers.format_decimal(alert.count, locale=reader.locale),
+        "count": Counted(alert.count, f"{numbers.format_decimal(alert.count, locale=reader.locale)} "),
+        "each": Counted(alert.count, ""),
         "money": sums(alert.amounts, reader),
         "since": moment(alert.since, reader),
         "names": _names(alert, reader),

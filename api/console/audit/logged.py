@@ -1,6 +1,6 @@
 """The audit log: its filter as it stands in the address, what it says in words, and the file that is made of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -16,7 +16,16 @@ KINDS: Final = {
 }
 _TEXTS: Final = {"person": "personId", "token": "tokenId", "object": "objectKind", "id": "objectId"}
 _FILTERS: Final = ("kind", "since", "until", *_TEXTS)
-FIELDS: Final = {f"filter.{field}": "of_token" if name == "token" else name for name, field in _TEXTS.items()}
+FIELDS: Final = {"filter": "format"}  # what the address filters has no field of its own
+_LABELS: Final = {
+    "kind": N_("What"),
+    "since": N_("From (UTC)"),
+    "until": N_("Until (UTC)"),
+    "person": N_("Person"),
+    "token": N_("Token's id"),
+    "object": N_("Kind of object"),
+    "id": N_("Object's id"),
+}
 _MAKING: Final = {
     "QUEUED": ("○", N_("Waiting"), "wait"),
     "RUNNING": ("○", N_("Being made"), "wait"),
@@ -28,16 +37,16 @@ _MAKING: Final = {
 
 def variables(asked: Asked) -> Mapping[str, Any]:
     """The document's; days are counted in UTC. Raises Unsendable."""
-    return {"filter": _filter(asked.text, asked.texts("kind")), "after": asked.text("after")}
+    return {"filter": _filter(asked), "after": asked.text("after")}
 
 
-def _filter(text_of: Callable[[str], str | None], kinds: Sequence[str] | None) -> dict[str, Any]:
-    found: dict[str, Any] = {field: text_of(name) for name, field in _TEXTS.items() if text_of(name)}
-    if kinds:
-        found["kinds"] = list(kinds)
-    if text := text_of("since"):
+def _filter(asked: Asked) -> dict[str, Any]:
+    found: dict[str, Any] = {field: asked.text(name) for name, field in _TEXTS.items() if asked.text(name)}
+    if kinds := asked.texts("kind"):
+        found["kinds"] = kinds
+    if text := asked.text("since"):
         found["since"] = f"{typed.day('since', text)}T00:00:00Z"
-    if text := text_of("until"):
+    if text := asked.text("until"):
         found["until"] = f"{_day_after(typed.day('until', text)).isoformat()}Z"
     return found
 
@@ -49,39 +58,48 @@ def _day_after(text: str) -> datetime:
 
 def view(asked: Asked, data: Data) -> Mapping[str, Any]:
     """What the selects offer."""
-    kept = [(name, value) for name, value in asked.query.multi_items() if name in _FILTERS and value]
-    people = [edge["node"] for edge in (data.get("people") or {"edges": []})["edges"]]
+    kept = _kept(asked)
     return {
         "kinds": [(name, _(word)) for name, (_mark, word, _tone) in KINDS.items()],
         "signs": {name: (mark, _(word), tone) for name, (mark, word, tone) in KINDS.items()},
-        "people": [(one["id"], one["name"]) for one in people],
+        "people": list(_people(data).items()),
         "filtered": bool(kept),
         "kept": urlencode(kept),
     }
 
 
+def _kept(asked: Asked) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in asked.query.multi_items() if name in _FILTERS and value]
+
+
+def _people(data: Data) -> dict[str, str]:
+    return {edge["node"]["id"]: edge["node"]["name"] for edge in (data.get("people") or {"edges": []})["edges"]}
+
+
 def export_view(asked: Asked, data: Data) -> Mapping[str, Any]:
-    """What the selects offer, and what was made of the log already."""
+    """The list's filter in words, and what was made of the log already."""
+    kept = _kept(asked)
+    words = {**{name: _(word) for name, (_mark, word, _tone) in KINDS.items()}, **_people(data)}
     return {
-        "kinds": [(name, _(word)) for name, (_mark, word, _tone) in KINDS.items()],
+        "narrowed": [(_(_LABELS[name]), words.get(value, value)) for name, value in kept],
         "made": [edge["node"] for edge in data["exports"]["edges"] if edge["node"]["kind"] == "AUDIT"],
         "signs": {name: (mark, _(word), tone) for name, (mark, word, tone) in _MAKING.items()},
-        "kept": urlencode([(name, value) for name, value in asked.query.multi_items() if name in _FILTERS and value]),
+        "kept": urlencode(kept),
     }
 
 
 def export_input(asked: Asked) -> Mapping[str, Any]:
-    """exportCreate's. Raises Unreadable."""
-    # Every form has a `token` of its own, which is another one.
-    narrowed = _filter(lambda name: asked.given("of_token" if name == "token" else name), asked.all_given("kind"))
+    """exportCreate's, of what the address filters. Raises Unsendable."""
     return {
         "kind": "AUDIT",
         "format": asked.given("format"),
-        "filter": {"audit": narrowed},
+        "filter": {"audit": _filter(asked)},
         "idempotencyKey": asked.given("key"),
     }
 
 
 def exported(asked: Asked, payload: Data) -> Done:
-    """Back to the list of what is made."""
-    return Done("/console/audit/export", _("The file is being made. Load this page again to fetch it."))
+    """To the list of what is made, of the same filter."""
+    query = urlencode(_kept(asked))
+    where = f"/console/audit/export?{query}" if query else "/console/audit/export"
+    return Done(where, _("The file is being made. Load this page again to fetch it."))

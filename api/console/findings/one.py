@@ -23,7 +23,9 @@ def view(asked: Asked, data: Data) -> Mapping[str, Any]:
     return {
         "rows": rows_of(found),
         "connection": names.get(found["connectionId"]),
-        "events": list(reversed(found["events"])),
+        "events": [{**one, "text": _told(one)} for one in reversed(found["events"])],
+        "resolution": _in_words(found["resolution"] or ""),
+        "held": found["assigneeId"] is not None and found["assigneeId"] == data["viewer"]["personId"],
         "mine": proposal is not None and proposal["proposedBy"] == data["viewer"]["holder"],
         "people": [(one["personId"], one["name"]) for one in data.get("colleagues") or ()],
         "elsewhere": ELSEWHERE.get(found["kind"], ""),
@@ -32,6 +34,17 @@ def view(asked: Asked, data: Data) -> Mapping[str, Any]:
         "EVENTS": EVENTS,
         "REASONS_OF": REASONS,
     }
+
+
+def _told(event: Data) -> str:
+    text = str(event["text"] or "")
+    return text.split(" <")[0] if event["kind"] == "ASSIGNED" else _in_words(text)
+
+
+def _in_words(said: str) -> str:
+    """What was said of it, with the word of the reason in the place of its name."""
+    reason, colon, note = said.partition(": ")
+    return f"{_(REASONS[reason][0])}{colon}{note}" if reason in REASONS else said
 
 
 def rows_of(found: Data) -> list[tuple[str, str, str, bool]]:
@@ -97,7 +110,8 @@ def _waits(asked: Asked) -> Mapping[str, Any]:
         raise Unsendable("until", N_("Write the date as year-month-day, 2026-01-31 say."))
     if why is None:
         raise Unsendable("why", N_("Say what is waited for, in 3 to 500 characters."))
-    return {"findingId": asked.path["finding"], "until": f"{typed.day('until', until)}T00:00:00Z", "why": why}
+    first = typed.midnight("until", until, asked.given("zone") or "UTC")
+    return {"findingId": asked.path["finding"], "until": first, "why": why}
 
 
 def _done(said: str) -> Callable[[Asked, Data], Done]:

@@ -5,13 +5,14 @@ from typing import Any, Final
 
 from api.console import typed
 from api.console.findings.listed import filter_of, kept
-from api.console.findings.words import MAKING, OUTCOMES
+from api.console.findings.words import MAKING, OUTCOMES, REASONS, STATES
 from api.console.page import Asked, Data, Done, Unsendable
 from api.console.words import N_, _
 
 _SHEETS: Final = "/console/findings/sheets"
 ROWS: Final = 100  # of what was applied, and of what would be
 _ROWS_MAX: Final = 10_000_000
+_NOT_RESOLVED: Final = [name for name in STATES if name != "RESOLVED"]
 
 
 def view(asked: Asked, data: Data) -> Mapping[str, Any]:
@@ -22,16 +23,16 @@ def view(asked: Asked, data: Data) -> Mapping[str, Any]:
         "under_way": any(one["state"] in ("QUEUED", "RUNNING") for one in made),
         "kept": kept(asked),
         "MAKING": MAKING,
+        "REASONS_OF": REASONS,
     }
 
 
 def export_input(asked: Asked) -> Mapping[str, Any]:
-    """exportCreate's, of what the address filters. Raises Unsendable."""
-    narrowed = filter_of(asked)
+    """exportCreate's, of what the list shows: without a state, what is not resolved. Raises Unsendable."""
     return {
         "kind": "FINDINGS",
         "format": asked.given("format"),
-        "filter": {"findings": narrowed} if narrowed else {},
+        "filter": {"findings": {"states": _NOT_RESOLVED, **filter_of(asked)}},
         "idempotencyKey": asked.given("key"),
     }
 

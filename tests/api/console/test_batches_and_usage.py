@@ -28,9 +28,15 @@ async def test_a_sheet_is_brought_looked_at_sent_by_who_may_and_its_result_taken
     assert (nothing.status_code, "Choose the sheet" in nothing.text) == (422, True)
     path = await _brought(browser, b"Pedido;Valor;Moeda\nA1;30.000,00;BRL\nA2;10,00;BRL\nNONE;1,00;BRL\n")
     seen = await browser.page(path)
-    for told in ("R$30,010.00", "NOT_FOUND", "Will wait for approval", "another person with the permission to approve"):
+    for told in (
+        "R$30,010.00",
+        "<strong>Not found.</strong>",
+        "Will wait for approval",
+        "another person with the permission to approve",
+    ):
         assert told in seen, told
-    assert "NOT_FOUND" not in await browser.page(f"{path}?show=GOES")
+    assert "NOT_FOUND" not in seen
+    assert "Not found." not in await browser.page(f"{path}?show=GOES")
     await browser.page(f"{path}?after=x", 400)
     assert "another person with the permission" in await browser.page(f"{path}/confirm")
     assert await Refund.all().count() == 0
@@ -42,6 +48,7 @@ async def test_a_sheet_is_brought_looked_at_sent_by_who_may_and_its_result_taken
     batch = await Batch.get(merchant_id=shop.id)
     await jobs.batch(batch.id, browser.app.state.settings)
     done = await browser.page(path)
+    assert "is AWAITING_APPROVAL" not in done, "the state is told in words, as it is now"
     assert ("Awaiting approval" in done, "Yes of" in done, "Bruno" in done) == (True, True, True)
     taken = await browser.send(path, "result", {"format": "CSV"})
     assert taken.status_code == 303, taken.text

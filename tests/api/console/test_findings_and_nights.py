@@ -53,6 +53,9 @@ async def test_a_finding_is_taken_commented_on_and_rests(browser: Browser) -> No
     kinds = [one.kind for one in await FindingEvent.filter(finding_id=row.id).order_by("id")]
     assert kinds == ["ASSIGNED", "ASSIGNED", "COMMENTED", "ATTACHED", "WAITING"]
     text = await browser.page(path)
+    assert f'rests until <time class="day" datetime="{today() + timedelta(days=3)}"' in text
+    assert "Take it" not in text, "who has it cannot take it"
+    assert "ana@example.com" not in text.split("History")[1]
     attached = re.search(r'href="(/console/files/[^"]+)">answer.txt', text)
     assert attached is not None
     assert (await browser.http.get(attached[1])).content == b"It was the customer."
@@ -132,6 +135,11 @@ async def test_a_sheet_goes_out_by_the_filter_and_comes_back_row_by_row(browser:
     assert out.headers["location"] == "/console/findings/sheets?kind=AMOUNT_MISMATCH"
     made = await Export.get(merchant_id=browser.shop.id)
     assert (made.kind, made.format, "AMOUNT_MISMATCH" in json.dumps(made.wanted)) == ("FINDINGS", "CSV", True)
+    assert "RESOLVED" not in made.wanted["findings"]["states"], "the list has only what is not resolved"
+    await browser.send("/findings/sheets?state=RESOLVED", "export", {"format": "CSV"})
+    ended = await Export.filter(merchant_id=browser.shop.id).exclude(id=made.id).get()
+    assert ended.wanted["findings"]["states"] == ["RESOLVED"]
+    assert "What that books" in await browser.page("/findings/sheets")
     assert "Waiting" in await browser.page("/findings/sheets")
     nothing = await browser.send("/findings/sheets", "bring", {})
     assert (nothing.status_code, "Choose the sheet" in nothing.text) == (422, True)
@@ -146,11 +154,12 @@ async def test_a_sheet_goes_out_by_the_filter_and_comes_back_row_by_row(browser:
     assert brought.status_code == 303, brought.text
     preview = brought.headers["location"].removeprefix("/console")
     seen = await browser.page(preview)
-    assert ("FACTS_CHANGED" in seen, "Apply 1 row<" in seen) == (True, True)
+    assert ("It has changed since it was exported" in seen, "FACTS_CHANGED" in seen) == (True, False)
+    assert "Apply 1 row<" in seen
     applied = await browser.send(preview, "apply", {})
     assert applied.status_code == 303, applied.text
     told = await browser.page(applied.headers["location"].removeprefix("/console"))
-    assert ("FACTS_CHANGED" in told, "2 / 2" in told) == (True, True)
+    assert ("It has changed since it was exported" in told, "2 / 2" in told) == (True, True)
     assert await FindingResolution.filter(finding_id=row.id).count() == 0
     assert await Deed.filter(operation="decisionsApply").exists()
 

@@ -5,6 +5,7 @@ import io
 import re
 import zipfile
 from datetime import UTC, datetime, timedelta
+from html import escape
 from uuid import UUID
 
 from domain.access import people
@@ -135,7 +136,12 @@ async def test_what_is_seen_is_signed_and_a_change_meanwhile_refuses(browser: Br
     with for_all("test"):
         await sealed(browser.shop)
     assert "accessReviewSign" in await browser.page("/audit?kind=CHANGE")
-    made = await browser.send("/audit/export", "create", {"format": "CSV", "kind": "CHANGE", "since": "2026-01-01"})
+    narrowed = "kind=CHANGE&since=2026-01-01"
+    assert f'action="/console/audit/export?{escape(narrowed)}"' in await browser.page(f"/audit?{narrowed}")
+    asked_for = await browser.page(f"/audit/export?{narrowed}")
+    assert "<dt>From (UTC)</dt>" in asked_for
+    assert 'name="since"' not in asked_for, "what the list filters is not typed again"
+    made = await browser.send(f"/audit/export?{narrowed}", "create", {"format": "CSV"})
     assert made.status_code == 303, made.text
     row = await Export.get()
     assert (row.kind, row.wanted["audit"]["kinds"]) == ("AUDIT", ["CHANGE"])

@@ -1,5 +1,6 @@
 """What is said of an alert, to whom and when: pure, so that a day of quiet hours costs nothing to play."""
 
+import re
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
@@ -199,6 +200,20 @@ def test_every_kind_is_said_whole_in_every_language_and_nothing_that_others_name
         assert "1" in shown
     assert kinds.known(kind).action[language].strip()
     assert words.runbook(kind).startswith("docs/runbooks.md#")
+
+
+@pytest.mark.parametrize("kind", list(AlertKind))
+def test_one_is_not_told_as_several(kind: AlertKind) -> None:
+    facts = {"balance": 1, "currency": "BRL", "day": "2026-11-29", "due": "2026-12-01", "usual": 7, "why": "gone"}
+    alert = _alert(kind, facts=facts, count=1)
+    for language in ("en", "es", "pt-BR"):
+        said = words.says(alert, AlertReader(language, "x", ZONE, ""), "pix")
+        assert not re.search(
+            r"\b1 (refund|finding|date|violation|reembolso|hallazgo|fecha|estorno|achado|data)s\b", said
+        )
+    if kind is AlertKind.REFUND_FAILED:
+        said = words.says(alert, AlertReader("en", "x", ZONE, ""), "pix")
+        assert said.endswith(": the PSE has refused it, and the customer has not got their money.")
 
 
 def test_an_amount_is_written_as_the_language_and_the_currency_have_it() -> None:
