@@ -13,7 +13,7 @@ from domain.models.refunds import State
 from domain.platform.database import rows
 from domain.pse.vocabulary import Declined, Succeeded
 from tests.conftest import Database
-from tests.kit.factories import a_payment, a_refund, a_shop, an_answer
+from tests.kit.factories import OwnerRows, a_payment, a_refund, a_shop, an_answer
 from tests.kit.shops import ShopWorld, a_world, connected
 from tests.sandbox.shops.erp import SECRET, Erp
 
@@ -62,6 +62,18 @@ async def test_a_refund_is_handed_in_once_and_its_states_are_heard(world: ShopWo
     assert other.status_code == 401, "What is signed is the place that is asked."
     await world.work()
     assert len(await world.refunds()) == 1
+
+
+async def test_a_shop_whose_history_cannot_be_followed_holds_up_no_other(
+    world: ShopWorld, erp: Erp, owner_rows: OwnerRows
+) -> None:
+    broken = await connected(world.merchant, ShopKind.GENERIC, {"webhook_secret": SECRET}, "Broken")
+    await owner_rows("UPDATE shops SET kind = 'WOOCOMMERCE', options = '[]' WHERE id = $1", broken.id)
+    await world.payment("O-1")
+    await world.post(erp.signed(_asked()), "/refunds")
+    await world.work()
+    await world.pay()
+    assert erp.heard[-1]["type"] == "refund.succeeded"
 
 
 async def test_how_a_refund_of_any_id_stands_is_signed_as_text(world: ShopWorld, erp: Erp) -> None:
