@@ -238,9 +238,20 @@ async def run_check(run_id: UUID, sender: ShopSender, settings: Settings) -> Non
 
 @door
 async def follow_all() -> int:
-    """Make due what has moved in the histories since the shops' positions; how many refunds."""
+    """Make due what has moved in the histories since the shops' positions; how many refunds.
+
+    One whose history cannot be followed is said in the log, and holds up no other.
+    """
+    count = 0
     with for_all("the history of all is followed for their shops"):
-        return sum([await following.follow(one) for one in await following.behind()])
+        for one in await following.behind():
+            try:
+                count += await following.follow(one)
+            except Exception as error:
+                if unavailable(error):
+                    raise
+                _log.exception("shop.unfollowed", shop=str(one))
+    return count
 
 
 @door

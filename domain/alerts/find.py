@@ -1,13 +1,10 @@
 """Reading what is shown of alerts: names and merchants for many at once, so that a page costs no statement per row."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 from uuid import UUID
 
 from domain.models import AlertNotice, Connection, Endpoint, Merchant
 from domain.platform.children import first_of_each
-
-NOTICES_MAX: Final = 100
 
 
 async def names_of(ids: Sequence[UUID]) -> Mapping[UUID, str]:

@@ -21,7 +21,7 @@ from domain.alerts.words import AlertReader, Section
 from domain.deliveries.channels.channel import Message
 from domain.deliveries.opened import address_of
 from domain.deliveries.post import post
-from domain.models import Alert, AlertNotice, Connection, Endpoint, Merchant
+from domain.models import Alert, Connection, Endpoint, Merchant
 from domain.models.alerts import AlertKind, Severity, What
 from domain.models.deliveries import EndpointKind, EndpointState
 from domain.platform import bell
@@ -228,11 +228,6 @@ async def places(alerts: Sequence[Alert], reader: AlertReader) -> Mapping[UUID, 
         elsewhere = reader.word("tokens") if tokens else words.shop_of(one) or reader.merchant
         named[one.id] = known.get(at, reader.merchant) if at else elsewhere
     return named
-
-
-async def open_notices(alert_id: UUID) -> list[AlertNotice]:
-    """What was, or is to be, said of an alert, as it came."""
-    return await AlertNotice.filter(alert_id=alert_id).order_by("id").limit(100)
 
 
 async def refresh(settings: Settings) -> tuple[int, int]:

@@ -60,7 +60,7 @@ PSE_SECONDS: Final = Histogram(
     registry=REGISTRY,
 )
 BREAKER_OPENED: Final = Counter(
-    "estorno_breaker_opened", "How often a PSE that failed again and again was left alone.", registry=REGISTRY
+    "estorno_breaker_opened", "How often a PSE or shop that failed again and again was left alone.", registry=REGISTRY
 )
 REFUND_MOVES: Final = Counter(
     "estorno_refund_moves",

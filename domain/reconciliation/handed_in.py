@@ -20,7 +20,6 @@ from domain.models.files import Purpose
 from domain.platform import bell, idempotency
 from domain.platform.database import execute, transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
-from domain.pse.registry import connector
 from domain.reconciliation import asked_again, nights
 from domain.reconciliation.asked_again import REPEAT
 from domain.reconciliation.nights import FutureDate
@@ -250,9 +249,3 @@ async def _file(principal: Principal, file_id: UUID) -> File:
         said = "The file has not come, or was removed by retention: send its bytes to the path of its ticket first."
         raise InvalidInput(said, path=["input", "fileId"])
     return found
-
-
-def can_be_read(connection: Connection) -> bool:
-    """Whether a report of the connection's PSE can be read at all."""
-    wire = connector(connection.pse)
-    return wire.report_by_hand or wire.report_lag_days is not None

@@ -1,7 +1,8 @@
 """The way out to shops: addresses that merchants have given, judged at every connection, each call written down.
 
-As a PSE's line it is one client and one Auth for each shop; unlike it, nothing of money hangs on an answer that never
-comes: what is written into a shop is looked for before it is written again.
+As a PSE's line it is one client, one Auth and one breaker for each shop: one that answers nothing is left alone, for
+each try would take a place from its merchant's others for as long as a try may last. Unlike a PSE's, nothing of money
+hangs on an answer that never comes: what is written into a shop is looked for before it is written again.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from domain.commerce.vocabulary import ShopAccess
 from domain.connections.calls import Received, SentCall
 from domain.models import Shop
 from domain.pse.vocabulary import PURPOSE, TOKEN, InDoubt, TokenRefused, TokenUnavailable, Unsent
+from jobs.wire.breaker import Breaker
 from jobs.wire.decoding import ACCEPTED, decoded
 from jobs.wire.look_ups import LookUps
 from jobs.wire.outside import Outside
@@ -38,6 +40,8 @@ _MEMBERS_MAX: Final = 1_000_000
 _QUESTIONS_MAX: Final = 2_000
 _LINES_MAX: Final = 500
 _LIMITS: Final = httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=30)
+_ASKED_FOR: Final = "CHECK"  # the purpose of a preflight: whoever asks how the shop is gets an answer
+_UNREACHED: Final = "Never sent: the shop could not be reached."
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
@@ -49,11 +53,18 @@ class AskedShop(Generic[T]):
     clocks: Sequence[float] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Line:
     client: httpx.AsyncClient
     access: ShopAccess
     hidden: tuple[str, ...] = field(repr=False)
+    breaker: Breaker = field(default_factory=Breaker)
+    failed_with: str = ""  # the last that failed: why it is left alone
+
+    def failed(self, code: str) -> None:
+        """There was no answer."""
+        self.failed_with = code
+        self.breaker.failed()
 
 
 @dataclass(slots=True)
@@ -109,13 +120,18 @@ class ShopSender:
     ) -> Answered:
         """Send one request, and give the answer, or what its absence means. `signed`: with the shop's credentials."""
         line = self._line(shop, access)
+        if about.purpose != _ASKED_FOR and line.breaker.admit() > 0:
+            return Unsent(line.failed_with, _UNREACHED)
         exchange = _Exchange(about, line.hidden)
         token = _CURRENT.set(exchange)
         request.headers.setdefault("accept-encoding", ACCEPTED)
         try:
             async with asyncio.timeout(SECONDS_MAX):
-                return await (line.client.send(request) if signed else line.client.send(request, auth=None))
+                answer = await (line.client.send(request) if signed else line.client.send(request, auth=None))
+            line.breaker.worked()
+            return answer
         except TokenUnavailable as error:
+            line.failed("TOKEN_UNAVAILABLE")
             return Unsent("TOKEN_UNAVAILABLE", str(error))
         except TokenRefused as error:
             return Unsent("TOKEN_REFUSED", str(error))
@@ -125,8 +141,9 @@ class ShopSender:
             code = (
                 "TIMEOUT" if isinstance(error, TimeoutError | httpx.TimeoutException) else type(error).__name__.upper()
             )
+            line.failed(code)
             if not exchange.began or isinstance(error, _NEVER_LEFT):
-                return Unsent(code, "Never sent: the shop could not be reached.")
+                return Unsent(code, _UNREACHED)
             return InDoubt(code, "The shop did not answer.")
         finally:
             _CURRENT.reset(token)

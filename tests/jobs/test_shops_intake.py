@@ -70,6 +70,18 @@ async def test_a_refund_is_handed_in_once_and_its_states_are_heard(world: ShopWo
     assert len(await world.refunds()) == 1
 
 
+async def test_a_shop_whose_history_cannot_be_followed_holds_up_no_other(
+    world: ShopWorld, erp: Erp, owner_rows: OwnerRows
+) -> None:
+    broken = await connected(world.merchant, ShopKind.GENERIC, {"webhook_secret": SECRET}, "Broken")
+    await owner_rows("UPDATE shops SET kind = 'WOOCOMMERCE', options = '[]' WHERE id = $1", broken.id)
+    await world.payment("O-1")
+    await world.post(erp.signed(_asked()), "/refunds")
+    await world.work()
+    await world.pay()
+    assert erp.heard[-1]["type"] == "refund.succeeded"
+
+
 async def test_how_a_refund_of_any_id_stands_is_signed_as_text(world: ShopWorld, erp: Erp) -> None:
     await world.payment("O-1")
     assert (await world.post(erp.signed(_asked("R#1?a=b %")), "/refunds")).status_code == 202

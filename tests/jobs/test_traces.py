@@ -1,5 +1,6 @@
 """Traces: a request, the refund's steps and the call of its PSE are one trace at the collector, and nothing leaks."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ from domain.deliveries import endpoints
 from domain.deliveries.endpoints import NewEndpoint
 from domain.models import Refund
 from domain.models.deliveries import EndpointKind
+from domain.notices import inbox
 from domain.platform import traces
 from domain.platform.database import for_all
-from jobs import deliveries
+from domain.pse.vocabulary import WebhookRequest
+from jobs import deliveries, notices
 from jobs.deliveries import Tools
 from jobs.wire.abroad import Abroad
 from jobs.wire.sender import sender
@@ -92,6 +95,13 @@ async def test_a_request_its_refunds_steps_and_the_pses_call_are_one_trace(
                 assert told["errors"] == []
                 (refund,) = await Refund.filter(payment_id=payment.id)
                 await world.finish(refund)
+                heard = uuid4().hex
+                path = f"/webhooks/{shop.connection.id}/hook-secret-of-the-test/pix"
+                about = {"pix": [{"endToEndId": payment.pse_reference, "devolucoes": [{"id": refund.reference}]}]}
+                came = WebhookRequest("POST", path, "", {}, json.dumps(about).encode())
+                notice = await inbox.store(shop.connection.id, came, heard, settings.secret_key)
+                assert notice is not None
+                await notices.apply(notice, sending)
                 admin = a_person(shop, "dev", Role.ADMIN)
                 async with receiving() as server:
                     new = NewEndpoint(
@@ -128,6 +138,9 @@ async def test_a_request_its_refunds_steps_and_the_pses_call_are_one_trace(
     told_of = found["send delivery"]
     assert told_of.parent_span_id == asked.span_id, "From the deed to the call of whoever is told it is one trace."
     assert (_attributes(told_of)["estorno.channel"], _attributes(told_of)["estorno.outcome"]) == ("WEBHOOK", "sent")
+    applied = collector.of(heard)["process notice"]
+    assert _attributes(applied) == {"estorno.merchant.id": str(shop.id), "estorno.pse": "pix"}
+    assert applied.parent_span_id.hex() == traces.span_id(heard), "The webhook that came is what it is a part of."
     hidden = [secret, token, sandbox.url, payment.pse_reference, "sandbox-secret"]
     assert [one for one in hidden if one.encode() in collector.raw] == []
     assert [line["trace_id"] for line in lines if line["event"] == "http.request"] == [request_id]

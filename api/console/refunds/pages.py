@@ -68,10 +68,6 @@ def _retried(asked: Asked, payload: Data) -> Done:
     return Done(f"/console{_LIST}/{payload['refund']['id']}", _("It is tried again, as this new refund."))
 
 
-def _linked(asked: Asked, payload: Data) -> Done:
-    return Done(_here(asked), show="refunds/linked")
-
-
 _WHY: Final = N_("Say why, in 5 to 500 characters.")
 _RETRY: Final = _post("retry", "", key=True)
 _POSTS: Final = {
