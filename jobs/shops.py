@@ -8,13 +8,14 @@ from uuid import UUID, uuid4
 import structlog
 
 from domain.cause import WORKER, Cause
-from domain.commerce import checks, following, intake, settle, shops, telling
+from domain.commerce import checks, following, intake, retiring, settle, shops, telling
 from domain.commerce.dialect import NoAnswer
 from domain.commerce.magento.dialect import Magento
 from domain.commerce.registry import dialect_of
 from domain.commerce.said import AboutShop
 from domain.commerce.vocabulary import LookAt, NothingToUs, SaidRefund, ShopAccess, ShopDone, Told, Uninstalled
 from domain.models import Shop
+from domain.models.shops import ShopState
 from domain.platform import bell
 from domain.platform.database import door, for_all, for_merchant, rows, unavailable
 from domain.platform.secrets import Unsealable
@@ -78,6 +79,8 @@ async def _told(
     """Take in one thing that a shop told; what came of it, in words. Raises NoAnswer."""
     if isinstance(told, NothingToUs):
         return told.what
+    if shop.state is ShopState.RETIRED:
+        return await retiring.leave(shop, told, request_id)
     if isinstance(told, Uninstalled):
         await shops.failing(shop.id, "The shop says that our app was taken away.")
         await bell.ring(bell.SHOP_CHECK, (await checks.begin(shop, Cause(request_id, WORKER))).id)

@@ -5,13 +5,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from domain.access.tokens import Role
+from domain.commerce import shops, waiting
 from domain.commerce.vocabulary import ShopKind
+from domain.models import ShopRefund
 from domain.models.refunds import State
 from domain.refunds.request import retry
 from tests.conftest import Database
 from tests.kit.factories import CAUSE, a_key, a_person
-from tests.kit.shops import ShopWorld, a_world
+from tests.kit.shops import ShopWorld, a_world, connected
 from tests.sandbox.shops import woocommerce as woo
+from tests.sandbox.shops.erp import SECRET, Erp
 from tests.sandbox.shops.woocommerce import WooShop
 
 
@@ -74,3 +77,32 @@ async def test_an_order_that_the_shop_cannot_show_holds_up_no_other_and_is_not_p
     assert [one.amount for one in await world.refunds()] == [4_000, 10]
     well = await world.reload()
     assert (well.polled_until > before, well.failing_since) == (True, None)
+
+
+async def test_what_a_shop_had_said_before_it_was_retired_is_a_persons_and_not_lost(
+    world: ShopWorld, shop: WooShop
+) -> None:
+    ana = a_person(world.merchant, "ana", Role.ADMIN)
+    order = shop.order()
+    payment = await world.payment(order)
+    shop.refund(order, "40.00")
+    await shops.step(ana, world.shop.id, "shopPause", CAUSE)
+    assert (await world.post(shop.webhook(order))).status_code == 200
+    erp = await connected(world.merchant, ShopKind.GENERIC, {"webhook_secret": SECRET}, "ERP")
+    await shops.step(ana, erp.id, "shopPause", CAUSE)
+    body = {"external_id": "R-1", "order": {"id": order}, "amount": "5.00", "currency": "BRL"}
+    raw, headers = Erp().signed(body)
+    posted = await world.http.post(f"{world.url}/shops/{erp.id}/refunds", content=raw, headers=headers)
+    assert posted.status_code == 202
+    await world.work()
+    for one in (world.shop.id, erp.id):
+        await shops.step(ana, one, "shopRetire", CAUSE)
+    await world.work()
+    found = await ShopRefund.filter(merchant_id=world.merchant.id, waits_since__isnull=False).order_by("created_at")
+    assert [(one.order_reference, one.amount, one.why) for one in found] == [
+        (order, None, "ORDER_UNREADABLE"),
+        (order, 500, "ORDER_UNREADABLE"),
+    ]
+    assert await world.refunds() == []
+    await waiting.match(ana, found[1].id, payment.id, None, None, "The customer is owed it.", CAUSE)
+    assert [one.amount for one in await world.refunds()] == [500]
