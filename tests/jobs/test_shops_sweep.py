@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from domain import invariants
 from domain.access.tokens import Role
 from domain.commerce import shops, waiting
 from domain.commerce.vocabulary import ShopKind
 from domain.models import ShopRefund
 from domain.models.refunds import State
+from domain.platform.database import execute
 from domain.refunds.request import retry
 from tests.conftest import Database
 from tests.kit.factories import CAUSE, a_key, a_person
@@ -106,3 +108,25 @@ async def test_what_a_shop_had_said_before_it_was_retired_is_a_persons_and_not_l
     assert await world.refunds() == []
     await waiting.match(ana, found[1].id, payment.id, None, None, "The customer is owed it.", CAUSE)
     assert [one.amount for one in await world.refunds()] == [500]
+
+
+async def test_a_promise_to_a_shop_that_nobody_keeps_is_found_by_the_check_of_the_books(
+    world: ShopWorld, shop: WooShop
+) -> None:
+    order = shop.order()
+    await world.payment(order)
+    shop.refund(order, "40.00")
+    await world.post(shop.webhook(order))
+    await world.work()
+    await world.pay()
+    assert await invariants.check() == []
+    for forgotten, said in (
+        ("UPDATE shop_refunds SET told_state = NULL", "told nothing"),
+        ("UPDATE shop_notices SET applied_at = NULL", "not worked out"),
+    ):
+        await execute(forgotten)
+        (broken,) = await invariants.check()
+        assert broken.name.startswith("shops:")
+        assert said in broken.detail
+        await execute("UPDATE shop_refunds SET told_state = 'SUCCEEDED'")
+        await execute("UPDATE shop_notices SET applied_at = now() WHERE applied_at IS NULL")
