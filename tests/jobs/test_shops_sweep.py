@@ -1,6 +1,7 @@
 """Sweeps through a shop: what cannot be taken in holds up nothing else, and nothing is passed over."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -130,3 +131,38 @@ async def test_a_promise_to_a_shop_that_nobody_keeps_is_found_by_the_check_of_th
         assert said in broken.detail
         await execute("UPDATE shop_refunds SET told_state = 'SUCCEEDED'")
         await execute("UPDATE shop_notices SET applied_at = now() WHERE applied_at IS NULL")
+
+
+async def test_what_the_shops_own_gateway_may_be_paying_this_moment_is_looked_at_again_before_it_is_paid(
+    world: ShopWorld, shop: WooShop
+) -> None:
+    """WooCommerce writes a refund, calls its gateway, and says afterwards that it has paid it."""
+    order = shop.order()
+    await world.payment(order)
+    number = shop.refund(order, "40.00", ago=timedelta())
+    await world.post(shop.webhook(order))
+    await world.work()
+    await world.look()
+    assert await world.refunds() == []
+    assert (await world.reload()).failing_since is None
+    shop.moves(order, number)
+    await world.later()
+    assert [(row.why, row.refund_id) for row in await world.all()] == [("MOVED_BY_SHOP", None)]
+
+
+@pytest.mark.parametrize("sent", [False, True])
+async def test_what_the_shops_own_gateway_is_said_later_to_have_paid_is_withdrawn_or_a_persons(
+    world: ShopWorld, shop: WooShop, sent: bool
+) -> None:
+    order = shop.order()
+    await world.payment(order)
+    number = shop.refund(order, "40.00")
+    await world.look()
+    if sent:
+        await world.pay()
+    shop.moves(order, number)
+    await world.look()
+    row = await world.only()
+    (refund,) = await world.refunds()
+    assert refund.state is (State.SUCCEEDED if sent else State.CANCELED)
+    assert (row.why, row.waits_since is not None) == (("MOVED_BY_SHOP", True) if sent else (None, False))
