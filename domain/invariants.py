@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.books.open_items import KEPT_ITEMS
+from domain.commerce.invariants import SHOPS
 from domain.deliveries.heads import HEADS
 from domain.findings.told_money import SHARES
 from domain.periods.kept import CLOSED_FIGURES
@@ -238,6 +239,7 @@ _QUERIES: Final[Mapping[str, str]] = {
     # a part, and its fee is not.
     **SETTLEMENTS,
     "deliveries: the first that is pending of each ordering key is due": HEADS,
+    "shops: what a shop said is worked out, and what became of it told, or each is due or a person's": SHOPS,
     "bank: what the bank has of a payout is what a line of it proves": """
         SELECT format('proof %s of payout %s: %s and charges %s, ledger %s and %s', f.id, f.payout_id, f.amount,
                       f.charges, coalesce(l.came, 0), coalesce(l.kept, 0)) AS detail
@@ -329,6 +331,7 @@ _ALL_OF_IT: Final = (
     "open items:",
     "figures:",
     "closed:",
+    "shops:",
 )
 WHOLE: Final = frozenset(name for name in _QUERIES if name.startswith(_ALL_OF_IT))
 _MARK: Final = re.compile(r"@\(([a-z_.]+)\)")

@@ -8,13 +8,14 @@ from uuid import UUID, uuid4
 import structlog
 
 from domain.cause import WORKER, Cause
-from domain.commerce import checks, following, intake, settle, shops, telling
-from domain.commerce.dialect import NoAnswer
+from domain.commerce import checks, following, intake, retiring, settle, shops, telling
+from domain.commerce.dialect import NoAnswer, NotYet
 from domain.commerce.magento.dialect import Magento
 from domain.commerce.registry import dialect_of
 from domain.commerce.said import AboutShop
 from domain.commerce.vocabulary import LookAt, NothingToUs, SaidRefund, ShopAccess, ShopDone, Told, Uninstalled
 from domain.models import Shop
+from domain.models.shops import ShopState
 from domain.platform import bell
 from domain.platform.database import door, for_all, for_merchant, rows, unavailable
 from domain.platform.secrets import Unsealable
@@ -24,6 +25,7 @@ from domain.refunds import intervals
 from jobs.wire.shops import ShopSender
 
 _LEASE_SECONDS: Final = 600.0  # of a sweep through a shop
+_YOUNG_SECONDS: Final = 60.0
 _UNOPENED_SECONDS: Final = 300.0
 _IN_A_ROW_MAX: Final = 3  # questions of a sweep without an answer: then the shop is away
 _TABLES: Final = {
@@ -58,6 +60,9 @@ async def _apply(claimed: intake.HeardShop, sender: ShopSender, settings: Settin
     try:
         heard_at = notice.received_at
         told = [await _told(shop, one, notice.request_id, sender, settings, heard_at) for one in claimed.told]
+    except NotYet as error:
+        await intake.later(notice, str(error), _YOUNG_SECONDS)
+        return
     except NoAnswer as error:
         await shops.failing(shop.id, str(error))
         await intake.later(notice, str(error))
@@ -78,6 +83,8 @@ async def _told(
     """Take in one thing that a shop told; what came of it, in words. Raises NoAnswer."""
     if isinstance(told, NothingToUs):
         return told.what
+    if shop.state is ShopState.RETIRED:
+        return await retiring.leave(shop, told, request_id)
     if isinstance(told, Uninstalled):
         await shops.failing(shop.id, "The shop says that our app was taken away.")
         await bell.ring(bell.SHOP_CHECK, (await checks.begin(shop, Cause(request_id, WORKER))).id)
@@ -186,6 +193,9 @@ async def _told_each(shop: Shop, told: Sequence[Told], request_id: str, sender: 
         try:
             await _told(shop, one, request_id, sender, settings)
             in_a_row = 0
+            continue
+        except NotYet:
+            in_a_row = 0  # the next sweep begins before it
             continue
         except NoAnswer as error:
             missed.append(error)

@@ -39,7 +39,7 @@ DUE: Final[Mapping[str, str]] = {
     ),
     bell.SHOP_NOTICE: _in_turn(
         "SELECT n.id, n.merchant_id, n.due_at FROM shop_notices n JOIN shops s ON s.id = n.shop_id "
-        "WHERE n.due_at <= now() AND s.state = 'ACTIVE'"
+        "WHERE n.due_at <= now() AND s.state <> 'PAUSED'"
     ),
     bell.BATCH: "SELECT id FROM batches WHERE due_at <= now() ORDER BY due_at LIMIT $1",
     bell.NOTICE: "SELECT id FROM notices WHERE due_at <= now() ORDER BY due_at LIMIT $1",

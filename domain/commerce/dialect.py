@@ -47,6 +47,10 @@ class NoAnswer(Exception):
         self.seconds = seconds
 
 
+class NotYet(NoAnswer):
+    """It answered, and what it says is not to be acted upon yet: it is asked again in a while."""
+
+
 class Dialect:
     """One kind of shop. What is here is what a shop has that tells us nothing and wants to be told nothing."""
 
@@ -61,6 +65,8 @@ class Dialect:
     )
     records: ClassVar[bool] = False  # refunds that did not begin in the shop can be recorded there
     gives_up_seconds: ClassVar[float | None] = None  # after which it asks no more
+    # For how long its own gateway may be at work on a refund that it shows already; that it was, it says afterwards.
+    gateway_seconds: ClassVar[float | None] = None
     deletes: ClassVar[bool] = False  # a refund that is not among its order's any more was taken back
 
     def verify(self, came: WebhookRequest, access: ShopAccess, now: datetime) -> None:

@@ -161,11 +161,11 @@ class HeardShop:
 
 @for_all("whose a shop's message is that was rung for")
 async def take(notice_id: UUID) -> HeardShop | None:
-    """Claim a message that is due; None when it is not, or its shop rests."""
+    """Claim a message that is due; None when it is not, or its shop is paused."""
     claimed = await rows(
         "UPDATE shop_notices n SET due_at = now() + make_interval(secs => $2::float8), tries = n.tries + 1 "
         "FROM shops s WHERE n.id = $1 AND n.due_at <= now() AND n.applied_at IS NULL AND s.id = n.shop_id "
-        "AND s.state = 'ACTIVE' RETURNING n.id",
+        "AND s.state <> 'PAUSED' RETURNING n.id",
         notice_id,
         LEASE_SECONDS,
     )
@@ -190,12 +190,15 @@ async def done(notice: ShopNotice, result: str) -> None:
     )
 
 
-async def later(notice: ShopNotice, why: str) -> None:
-    """Not yet: the shop does not answer. There is no end to it but a day between two tries: the sweep looks, too."""
+async def later(notice: ShopNotice, why: str, least: float = 0.0) -> None:
+    """Not yet: the shop does not answer. There is no end to it but a day between two tries: the sweep looks, too.
+
+    `least`: seconds before which it is not tried again.
+    """
     await execute(
         "UPDATE shop_notices SET due_at = now() + make_interval(secs => $2::float8), result = $3 "
         "WHERE id = $1 AND applied_at IS NULL",
         notice.id,
-        intervals.NOTICE.delay(notice.tries),
+        max(least, intervals.NOTICE.delay(notice.tries)),
         why.replace("\x00", "")[:500],
     )

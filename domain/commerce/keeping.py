@@ -1,6 +1,6 @@
 """A shop's refund as it was told, kept once, and why none of ours is made of it by itself."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from domain.commerce.registry import dialect_of
@@ -50,6 +50,17 @@ async def _soon() -> Any:
     """When another one may go on with what was left: by the database's clock."""
     (row,) = await rows("SELECT now() + make_interval(secs => $1::float8) AS at", _LEASE_SECONDS)
     return row["at"]
+
+
+def is_young(shop: Shop, said: SaidRefund) -> bool:
+    """Whether the shop's own gateway may be at work on it yet, which the shop says afterwards.
+
+    By clocks that agree: where the shop's is ahead of ours, nothing is waited for.
+    """
+    seconds, now = dialect_of(shop.kind).gateway_seconds, datetime.now(UTC)
+    if seconds is None or said.made_at is None or said.why is not None or said.ours is not None:
+        return False
+    return now - timedelta(seconds=seconds) < said.made_at <= now + _CLOCKS
 
 
 def _is_older(shop: Shop, said: SaidRefund) -> bool:

@@ -8,7 +8,7 @@ from domain.commerce.registry import dialect_of
 from domain.connections import connections
 from domain.models import Shop, ShopRefund
 from domain.platform import bell
-from domain.platform.database import rows
+from domain.platform.database import rows, transaction
 
 _YES: Final = frozenset({"yes", "true", "1"})
 # Whether a refund of the shop (w) may be of the payment (p), by any name that it gives.
@@ -27,13 +27,16 @@ WHERE r.id = ANY($2::uuid[]) AND r.state = 'SUCCEEDED' AND p.store_id = $3 AND p
   AND NOT EXISTS (SELECT 1 FROM shop_refunds w WHERE w.merchant_id = r.merchant_id AND w.waits_since IS NOT NULL
     AND w.shop_id = $1 AND w.refund_id IS NULL AND (w.amount IS NULL OR w.amount = r.amount) AND {_MAY_BE_OF})
 ON CONFLICT DO NOTHING RETURNING id"""  # noqa: S608 - ours
-# Those that were held for one: of the payments that bear a name that it gives, paid since the shop is connected.
+# Those that were held for one: of the payments that bear a name that it gives, paid since the shop is connected, and
+# passed by in the history; what lies beyond comes by itself.
 _HELD: Final = """
 SELECT r.id FROM (SELECT id FROM payments WHERE merchant_id = $1 AND order_reference = ANY($2::varchar[])
   UNION SELECT id FROM payments WHERE connection_id = ANY($3::uuid[]) AND pse_reference = ANY($2::varchar[])) p
 JOIN refunds r ON r.payment_id = p.id AND r.state = 'SUCCEEDED' AND ($4::bigint IS NULL OR r.amount = $4)
-WHERE EXISTS (SELECT 1 FROM events e
-  WHERE e.refund_id = r.id AND e.state = 'SUCCEEDED' AND e.occurred_at >= $5::timestamptz)"""
+JOIN shops s ON s.id = $5
+WHERE EXISTS (SELECT 1 FROM events e JOIN event_seals l ON l.event_id = e.id AND l.position <= s.history_position
+  WHERE e.refund_id = r.id AND e.state = 'SUCCEEDED' AND e.occurred_at >= s.created_at)"""
+_ALONE: Final = "SELECT 1 AS one FROM shops WHERE id = $1 FOR NO KEY UPDATE"  # as who follows the history
 
 
 def wants(shop: Shop) -> bool:
@@ -49,12 +52,15 @@ async def ours(shop: Shop, refund_ids: Sequence[UUID]) -> list[UUID]:
 
 
 async def release(shop: Shop, row: ShopRefund) -> None:
-    """Have written what was held for a refund of the shop that waits no longer."""
+    """Have written what was held for a refund of the shop of which none of ours was made, and which waits no longer."""
     if not wants(shop):
         return
     number = row.order_number or ""
     names = [one for one in (row.order_reference, number, number.lstrip("#"), *row.payment_names) if one]
     places = list(await connections.ids_of(shop.merchant_id))
-    held = await rows(_HELD, shop.merchant_id, names, places, row.amount, shop.created_at)
-    for one in await ours(shop, [refund["id"] for refund in held]):
+    async with transaction():
+        await rows(_ALONE, shop.id)
+        held = await rows(_HELD, shop.merchant_id, names, places, row.amount, shop.id)
+        made = await ours(shop, [refund["id"] for refund in held])
+    for one in made:
         await bell.ring(bell.SHOP_REFUND, one)

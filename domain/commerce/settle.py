@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain.cause import Cause
 from domain.commerce import keeping, matching, patience, recording, shops
+from domain.commerce.dialect import NotYet
 from domain.commerce.keeping import BECAUSE_MAX
 from domain.commerce.matching import Unmatched
 from domain.commerce.registry import dialect_of
@@ -241,6 +242,8 @@ async def _again(shop: Shop, row: ShopRefund, said: SaidRefund, request_id: str)
     """It is told once more: canceled, or otherwise than before, or the same."""
     if said.canceled:
         return await _canceled(shop, row, request_id)
+    if said.why is Why.MOVED_BY_SHOP and dialect_of(shop.kind).gateway_seconds is not None:
+        return await _moved(shop, row, said, request_id)
     amount = said.amount.minor_units if said.amount else None
     currency = said.amount.currency if said.amount else None
     other = (amount, currency) != (row.amount, row.currency) or (said.order or None) != row.order_reference
@@ -278,19 +281,33 @@ async def _canceled(shop: Shop, row: ShopRefund, request_id: str) -> ShopRefund:
         row = await _dismissed(shop, row, "Canceled in the shop.")
     if row.refund_id is None:
         return row
-    refund = await _newest(row.refund_id)  # another worker may have asked for it meanwhile, or a person again
+    return await _withdrawn(shop, row, row.refund_id, request_id, Why.CANCELED_TOO_LATE, "It was canceled in the shop")
+
+
+async def _moved(shop: Shop, row: ShopRefund, said: SaidRefund, request_id: str) -> ShopRefund:
+    """Its shop says only now that its own gateway moves it: as if it were taken back, unless a person has decided."""
+    if row.decided_at is not None or row.why == Why.MOVED_BY_SHOP.value:
+        return row
+    if row.refund_id is None:
+        return await call(shop, row, Unmatched(Why.MOVED_BY_SHOP, said.because))
+    told = "The shop's own gateway has moved it"
+    return await _withdrawn(shop, row, row.refund_id, request_id, Why.MOVED_BY_SHOP, told)
+
+
+async def _withdrawn(shop: Shop, row: ShopRefund, refund_id: UUID, request_id: str, why: Why, said: str) -> ShopRefund:
+    """Withdraw what was not sent; what was, or was asked for again here since, is a person's, for this reason."""
+    refund = await _newest(refund_id)  # another worker may have asked for it meanwhile, or a person again
     if refund.state in _ENDS:
         return row
     key = _cancel_key(row)
     if refund.retry_of_id is not None and await idempotency.is_known(shop.merchant_id, withdraw.CANCEL, key):
         # It was withdrawn for the shop, and a person has asked for it since: the same news again is none.
-        said = f"It is canceled in the shop, and was asked for again here since, as {refund.reference}."
-        return await call(shop, row, Unmatched(Why.CANCELED_TOO_LATE, said))
+        return await call(shop, row, Unmatched(why, f"{said}, and it was asked for again here, as {refund.reference}."))
     try:
         await withdraw.cancel(shop.merchant_id, refund.id, None, key, await cause_of(shop, request_id))
     except InvalidState:
-        said = f"It was canceled in the shop, and the refund was sent before: it is {refund.state.value}."
-        return await call(shop, row, Unmatched(Why.CANCELED_TOO_LATE, said))
+        told = f"{said}, and the refund was sent before: it is {refund.state.value}."
+        return await call(shop, row, Unmatched(why, told))
     return await ShopRefund.get(id=row.id)
 
 
@@ -308,15 +325,23 @@ async def _newest(refund_id: UUID) -> Refund:
 
 
 async def take_in_all(shop: Shop, order: str, listed: Sequence[SaidRefund], request_id: str) -> int:
-    """The refunds of an order as the shop lists them now; how many are new or changed. One bad one stops no other."""
-    count = 0
+    """The refunds of an order as the shop lists them now; how many are new or changed. One bad one stops no other.
+
+    Raises NotYet where one of them is too young to be paid, when the others are taken in.
+    """
+    count, young = 0, 0
     for said in listed:
+        if keeping.is_young(shop, said) and not await ShopRefund.exists(shop_id=shop.id, name=said.name):
+            young += 1
+            continue
         count += await take_in(shop, said, request_id) is not None
     if dialect_of(shop.kind).deletes:
         names = [one.name for one in listed]
         gone = ShopRefund.filter(shop_id=shop.id, order_reference=order, origin=ShopRefundOrigin.TOLD)
         for row in await gone.exclude(name__in=names or [""]):
             await _canceled(shop, row, request_id)
+    if young:
+        raise NotYet(f"Order {order} has {young} refunds that its gateway may be paying this moment.")
     return count
 
 

@@ -220,8 +220,8 @@ async def step(principal: Principal, shop_id: UUID, operation: str, cause: Cause
 
 
 async def _rest(shop_id: UUID) -> None:
-    """Nothing of it is due any more."""
-    await execute("UPDATE shop_notices SET due_at = NULL WHERE shop_id = $1 AND due_at IS NOT NULL", shop_id)
+    """Nothing is told there any more. What it had said is worked out yet, for a person (domain/commerce/retiring)."""
+    await execute("UPDATE shop_notices SET due_at = now() WHERE shop_id = $1 AND due_at IS NOT NULL", shop_id)
     await execute("UPDATE shop_refunds SET due_at = NULL WHERE shop_id = $1 AND due_at IS NOT NULL", shop_id)
 
 

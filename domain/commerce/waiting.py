@@ -169,7 +169,8 @@ async def dismiss(principal: Principal, row_id: UUID, note: str, cause: Cause) -
         if ends:
             changes["state"] = [row.state.value, ShopRefundState.DISMISSED.value]
         await deeds.note(shop.merchant_id, DISMISS, Of(_KIND, row.id), cause, changes)
-        await recording.release(shop, row)
+        if ends:
+            await recording.release(shop, row)
     return await ShopRefund.get(id=row.id)
 
 

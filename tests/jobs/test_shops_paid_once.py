@@ -12,9 +12,9 @@ from domain.access.tokens import Role
 from domain.commerce import settle, shops, waiting
 from domain.commerce.vocabulary import SaidRefund, ShopKind
 from domain.models import Refund
-from domain.models.shops import ShopRefundState
+from domain.models.shops import ShopRefundOrigin, ShopRefundState
 from domain.money import Money
-from domain.platform.database import rows
+from domain.platform.database import execute, rows
 from domain.pse.vocabulary import Declined, Succeeded
 from domain.refunds.request import retry
 from domain.usage import months, plans
@@ -155,3 +155,26 @@ async def test_what_is_refunded_here_and_there_at_once_is_written_there_once_a_p
     assert [len(shop.refunds[int(one)]) for one in (same, other)] == [1, 2]
     assert [row.told_state for row in await at_woo.all() if row.refund_id] == ["SUCCEEDED", "SUCCEEDED"]
     assert len(await at_woo.refunds()) == 2
+
+
+async def test_what_is_tried_again_for_a_shop_is_not_written_there_as_another_one(
+    at_woo: ShopWorld, shop: WooShop
+) -> None:
+    boss = a_person(at_woo.merchant, "boss", Role.ADMIN)
+    order = shop.order()
+    await at_woo.payment(order)
+    shop.refund(order, "40.00")
+    await at_woo.look()
+    (first,) = await at_woo.refunds()
+    await an_answer(first, Declined("NO_FUNDS", "There is no money."))
+    await at_woo.work()
+    again = (await retry(boss, first.id, a_key(), CAUSE)).refund
+    shop.refund(order, "40.00")
+    await at_woo.look()
+    (waits,) = [row for row in await at_woo.all() if row.waits_since is not None]
+    await execute("UPDATE shop_refunds SET refund_id = $1 WHERE refund_id = $2", first.id, again.id)
+    await an_answer(again, Succeeded("paid"))  # and nobody has followed the history to there
+    await waiting.dismiss(boss, waits.id, "It is the same.", CAUSE)
+    await at_woo.work()
+    assert len(shop.refunds[int(order)]) == 2
+    assert {row.origin for row in await at_woo.all()} == {ShopRefundOrigin.TOLD}

@@ -1,17 +1,23 @@
 """Sweeps through a shop: what cannot be taken in holds up nothing else, and nothing is passed over."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
+from domain import invariants
 from domain.access.tokens import Role
+from domain.commerce import shops, waiting
 from domain.commerce.vocabulary import ShopKind
+from domain.models import ShopRefund
 from domain.models.refunds import State
+from domain.platform.database import execute
 from domain.refunds.request import retry
 from tests.conftest import Database
 from tests.kit.factories import CAUSE, a_key, a_person
-from tests.kit.shops import ShopWorld, a_world
+from tests.kit.shops import ShopWorld, a_world, connected
 from tests.sandbox.shops import woocommerce as woo
+from tests.sandbox.shops.erp import SECRET, Erp
 from tests.sandbox.shops.woocommerce import WooShop
 
 
@@ -74,3 +80,89 @@ async def test_an_order_that_the_shop_cannot_show_holds_up_no_other_and_is_not_p
     assert [one.amount for one in await world.refunds()] == [4_000, 10]
     well = await world.reload()
     assert (well.polled_until > before, well.failing_since) == (True, None)
+
+
+async def test_what_a_shop_had_said_before_it_was_retired_is_a_persons_and_not_lost(
+    world: ShopWorld, shop: WooShop
+) -> None:
+    ana = a_person(world.merchant, "ana", Role.ADMIN)
+    order = shop.order()
+    payment = await world.payment(order)
+    shop.refund(order, "40.00")
+    await shops.step(ana, world.shop.id, "shopPause", CAUSE)
+    assert (await world.post(shop.webhook(order))).status_code == 200
+    erp = await connected(world.merchant, ShopKind.GENERIC, {"webhook_secret": SECRET}, "ERP")
+    await shops.step(ana, erp.id, "shopPause", CAUSE)
+    body = {"external_id": "R-1", "order": {"id": order}, "amount": "5.00", "currency": "BRL"}
+    raw, headers = Erp().signed(body)
+    posted = await world.http.post(f"{world.url}/shops/{erp.id}/refunds", content=raw, headers=headers)
+    assert posted.status_code == 202
+    await world.work()
+    for one in (world.shop.id, erp.id):
+        await shops.step(ana, one, "shopRetire", CAUSE)
+    await world.work()
+    found = await ShopRefund.filter(merchant_id=world.merchant.id, waits_since__isnull=False).order_by("created_at")
+    assert [(one.order_reference, one.amount, one.why) for one in found] == [
+        (order, None, "ORDER_UNREADABLE"),
+        (order, 500, "ORDER_UNREADABLE"),
+    ]
+    assert await world.refunds() == []
+    await waiting.match(ana, found[1].id, payment.id, None, None, "The customer is owed it.", CAUSE)
+    assert [one.amount for one in await world.refunds()] == [500]
+
+
+async def test_a_promise_to_a_shop_that_nobody_keeps_is_found_by_the_check_of_the_books(
+    world: ShopWorld, shop: WooShop
+) -> None:
+    order = shop.order()
+    await world.payment(order)
+    shop.refund(order, "40.00")
+    await world.post(shop.webhook(order))
+    await world.work()
+    await world.pay()
+    assert await invariants.check() == []
+    for forgotten, said in (
+        ("UPDATE shop_refunds SET told_state = NULL", "told nothing"),
+        ("UPDATE shop_notices SET applied_at = NULL", "not worked out"),
+    ):
+        await execute(forgotten)
+        (broken,) = await invariants.check()
+        assert broken.name.startswith("shops:")
+        assert said in broken.detail
+        await execute("UPDATE shop_refunds SET told_state = 'SUCCEEDED'")
+        await execute("UPDATE shop_notices SET applied_at = now() WHERE applied_at IS NULL")
+
+
+async def test_what_the_shops_own_gateway_may_be_paying_this_moment_is_looked_at_again_before_it_is_paid(
+    world: ShopWorld, shop: WooShop
+) -> None:
+    """WooCommerce writes a refund, calls its gateway, and says afterwards that it has paid it."""
+    order = shop.order()
+    await world.payment(order)
+    number = shop.refund(order, "40.00", ago=timedelta())
+    await world.post(shop.webhook(order))
+    await world.work()
+    await world.look()
+    assert await world.refunds() == []
+    assert (await world.reload()).failing_since is None
+    shop.moves(order, number)
+    await world.later()
+    assert [(row.why, row.refund_id) for row in await world.all()] == [("MOVED_BY_SHOP", None)]
+
+
+@pytest.mark.parametrize("sent", [False, True])
+async def test_what_the_shops_own_gateway_is_said_later_to_have_paid_is_withdrawn_or_a_persons(
+    world: ShopWorld, shop: WooShop, sent: bool
+) -> None:
+    order = shop.order()
+    await world.payment(order)
+    number = shop.refund(order, "40.00")
+    await world.look()
+    if sent:
+        await world.pay()
+    shop.moves(order, number)
+    await world.look()
+    row = await world.only()
+    (refund,) = await world.refunds()
+    assert refund.state is (State.SUCCEEDED if sent else State.CANCELED)
+    assert (row.why, row.waits_since is not None) == (("MOVED_BY_SHOP", True) if sent else (None, False))

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from api.webhooks import shops as endpoint
 from domain.access.tokens import Role
 from domain.commerce import shops
+from domain.commerce.invariants import SHOPS
 from domain.commerce.shops import NewShop
 from domain.commerce.vocabulary import ShopKind
 from domain.models import Payment, Refund, Shop, ShopRefund
@@ -132,5 +133,6 @@ async def a_world(kind: ShopKind, foreign: Foreign, values: Mapping[str, str]) -
         shop = await connected(merchant, kind, given)
         try:
             yield ShopWorld(merchant, shop, here, http, sender, settings)
+            assert await rows(SHOPS) == []
         finally:
             await sender.close()

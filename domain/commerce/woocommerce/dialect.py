@@ -45,6 +45,7 @@ class WooCommerce(Dialect):
     poll_seconds: ClassVar[float | None] = 300.0
     records: ClassVar[bool] = True
     deletes: ClassVar[bool] = True
+    gateway_seconds: ClassVar[float | None] = 120.0  # it writes a refund, calls its gateway, and then says so
     fields: ClassVar[Sequence[Field]] = (
         Field("address", "Shop", "https://<host>, without /wp-json"),
         Field("consumer_key", "Consumer key", "WooCommerce, Settings, Advanced, REST API", secret=True),

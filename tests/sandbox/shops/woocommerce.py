@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -48,14 +48,29 @@ class WooShop:
         self.refunds[number], self.notes[number] = [], []
         return str(number)
 
-    def refund(self, order: str, amount: str, *, by_gateway: bool = False, meta: Any = (), reason: str = "") -> str:
+    def refund(
+        self,
+        order: str,
+        amount: str,
+        *,
+        by_gateway: bool = False,
+        meta: Any = (),
+        reason: str = "",
+        ago: timedelta = timedelta(minutes=3),
+    ) -> str:
         number = self._next()
         if by_gateway:
             self.moved.append(amount)
         made = {"id": number, "amount": amount, "reason": reason, "refunded_payment": by_gateway}
-        made["date_created_gmt"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
+        made["date_created_gmt"] = f"{datetime.now(UTC) - ago:%Y-%m-%dT%H:%M:%S}"
         self.refunds[int(order)].append({**made, "meta_data": list(meta)})
         return str(number)
+
+    def moves(self, order: str, refund: str) -> None:
+        """The gateway has paid it, which is said only now."""
+        (found,) = [one for one in self.refunds[int(order)] if str(one["id"]) == refund]
+        found["refunded_payment"] = True
+        self.moved.append(found["amount"])
 
     def delete(self, order: str, refund: str) -> None:
         self.refunds[int(order)] = [one for one in self.refunds[int(order)] if str(one["id"]) != refund]
