@@ -3,6 +3,8 @@
 import pytest
 
 from api.console.formats import ReaderLocale, money, way
+from api.console.page import Unsendable
+from api.console.typed import day
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,9 @@ def test_an_amount_has_every_minor_unit(units: str, currency: str, exponent: int
         assert told.replace("\u00a0", " ") == written
     finally:
         way.reset(reset)
+
+
+@pytest.mark.parametrize("typed_as", ["0001-01-01", "9999-12-31", "2026-02-30", "x"])
+def test_a_day_that_has_none_before_or_behind_it_is_none_that_somebody_means(typed_as: str) -> None:
+    with pytest.raises(Unsendable):
+        day("to", typed_as)
