@@ -126,7 +126,11 @@ def middleware(
 
 def masked(path: str) -> str:
     """A path fit for a log: what follows these names opens doors."""
-    return re.sub(r"(/refund-destination/|/files/upload/|/sign-in/link/|/webhooks/[^/]+/).+", r"\1[redacted]", path)
+    return re.sub(
+        r"(/refund-destination/|/files/upload/|/sign-in/link/|/unsubscribe/|/(?:webhooks|shops)/[^/]+/).+",
+        r"\1[redacted]",
+        path,
+    )
 
 
 def _correlation_id(headers: Headers) -> str | None:

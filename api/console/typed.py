@@ -16,6 +16,7 @@ FIELD: Final = "field_"  # before the name of each field that a PSE, or a kind o
 _BLANKS = "\u00a0\u202f "
 _DIGITS = set("0123456789.,'")
 _LENGTH_MAX = 30
+_YEARS = range(1970, 2201)
 _AMOUNT_MAX = Decimal(10) ** 12
 
 
@@ -36,9 +37,12 @@ def amount(field: str, text: str, currency: str) -> dict[str, str]:
 
 
 def day(field: str, text: str) -> str:
-    """A date as browsers send it. Raises Unsendable."""
+    """A date as browsers send it, of years that have others before and behind them. Raises Unsendable."""
     try:
-        return date.fromisoformat(text).isoformat()
+        found = date.fromisoformat(text)
+        if found.year not in _YEARS:
+            raise ValueError(text)
+        return found.isoformat()
     except ValueError:
         raise Unsendable(field, N_("Write the date as year-month-day, 2026-01-31 say.")) from None
 

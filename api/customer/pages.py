@@ -27,6 +27,8 @@ PREFIX: Final = "/refund-destination/"
 PATH: Final = PREFIX + "{token}"
 _FIELDS_MAX: Final = 20
 _CHARACTERS_MAX: Final = 300
+_LANGUAGES_CHARACTERS_MAX: Final = 200  # of the header, of which each language is a step of ours
+_LANGUAGES_MAX: Final = 20
 _STYLE: Final = (
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}"
     "fieldset{border:1px solid #bbb;border-radius:.5rem;margin:1rem 0;padding:1rem}legend{font-weight:600}"
@@ -101,7 +103,8 @@ def _locale(request: HTTPConnection, asked: ShownOfLink | None) -> str:
 def locale_of(request: HTTPConnection, otherwise: str | None = None) -> str:
     """The language asked for, else the browser's, else this one."""
     wanted = [request.query_params.get("lang", "")]
-    wanted += [part.split(";")[0].strip() for part in request.headers.get("accept-language", "").split(",")]
+    told = request.headers.get("accept-language", "")[:_LANGUAGES_CHARACTERS_MAX]
+    wanted += [part.split(";")[0].strip() for part in told.split(",")[:_LANGUAGES_MAX]]
     for one in wanted:
         for locale in LOCALES:
             if one and one.split("-")[0].lower() == locale.split("-")[0].lower():

@@ -72,7 +72,7 @@ def _entered(answer: _Asked, authenticate: Authenticate, gate: Gate) -> Callable
     async def enter(request: Request) -> Response:
         token = bearer(request.headers.get("authorization"))
         principal = await authenticate(token)
-        if principal is None or token is None:
+        if principal is None or token is None or principal.is_customer:  # to a customer nothing is here
             return problem(401, "Send a valid token: `Authorization: Bearer <token>`.")
         if seconds := await gate.rates.seconds_to_wait("token", token):
             return limited(seconds, gate.rates.left("token", token))

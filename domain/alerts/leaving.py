@@ -57,7 +57,8 @@ def link(endpoint: Endpoint, message: Message, settings: Settings) -> str | None
     about = _about(message)
     if endpoint.kind is not EndpointKind.EMAIL or not about:
         return None
-    body = f"{endpoint.id.hex}.{message.language}.{'-'.join(about)}"
+    mailbox = _mac(endpoint.shown, settings.secret_key)
+    body = f"{endpoint.id.hex}.{message.language}.{'-'.join(about)}.{mailbox}"
     return f"{settings.address}{PREFIX}{body}.{_mac(body, settings.secret_key)}"
 
 
@@ -76,14 +77,16 @@ def _mac(body: str, key: bytes) -> str:
 
 @for_all("a link names its mailbox itself")
 async def look(token: str, settings: Settings) -> Leaving | None:
-    """What the link is about; None: it is none of ours, or its endpoint was deleted. Changes nothing."""
+    """What the link is about; None: it is none of ours, or its mailbox is told nothing there. Changes nothing."""
     body, _, mac = token.rpartition(".")
     if len(token) > _TOKEN_MAX or not token.isascii() or not hmac.compare_digest(_mac(body, settings.secret_key), mac):
         return None
-    found, language, about = body.split(".")
+    found, language, about, mailbox = body.split(".")
     endpoint = await Endpoint.get_or_none(id=UUID(hex=found))
     if endpoint is None or endpoint.state is EndpointState.OFF:
         return None
+    if not hmac.compare_digest(_mac(endpoint.shown, settings.secret_key), mailbox):
+        return None  # another mailbox has taken its place
     merchant = await Merchant.get(id=endpoint.merchant_id)
     wanted = [one for one in about.split("-") if one in _KINDS]
     stays = [AlertKind(one) for one in wanted if one != DIGEST and _is_critical(AlertKind(one))]

@@ -179,6 +179,8 @@ async def change(
         told = deeds.changed({"address": shop.address, **shop.options}, {"address": opened.address, **opened.options})
         if replaced:
             told["secrets"] = [None, replaced]
+        if replaced and old_valid_until is not None:
+            told["old_secrets_until"] = [None, old_valid_until.isoformat()]  # so long whoever gave them can have signed
         if ended and shop.old_valid_until is not None:
             told["old_secrets_until"] = [shop.old_valid_until.isoformat(), None]
         await deeds.note(shop.merchant_id, CHANGE, Of("shop", shop.id), cause, told)

@@ -262,6 +262,8 @@ async def _moved(row: Endpoint, to: str | None, wanted: Mapping[str, str], key: 
     values = opened.values_of(url, fresh or kept, kept_options)
     sealed = await data_keys.seal(key, row.merchant_id, values, opened.place_of(row.id))
     made: dict[str, Any] = {"sealed_secrets": sealed, "shown": masked(row.kind, url)}
+    if url != before.url:
+        made["left_kinds"] = None  # what one reader has left, another has not
     return _Moved({**made, "old_sealed_secrets": None, "old_valid_until": None} if elsewhere else made, fresh)
 
 

@@ -25,6 +25,7 @@ from tests.conftest import Database
 from tests.kit.factories import (
     CAUSE,
     KEY,
+    OwnerRows,
     Shop,
     a_key,
     a_payment,
@@ -172,6 +173,25 @@ async def test_whoever_has_a_shops_secret_or_said_what_its_refund_is_does_not_ap
         with pytest.raises(Forbidden, match="another person must decide"):
             await decide.approve(one, second.id, None, None, _by(one))
     assert (await a_yes(merchant, second)).state is State.REQUESTED
+
+
+async def test_whoever_gave_a_secret_that_a_colleague_has_replaced_lately_has_a_part_in_what_the_shop_asks(
+    world: ShopWorld, erp: Erp, owner_rows: OwnerRows
+) -> None:
+    ana, bob = a_person(world.merchant, "ana", Role.ADMIN), a_person(world.merchant, "bob", Role.ADMIN)
+    new = NewShop(ShopKind.GENERIC, "Forged", world.merchant.store.code, {"webhook_secret": SECRET})
+    world.shop = await shops.connect(ana, new, a_key(), _by(ana), KEY)
+    await world.payment("O-1", 5_000_000)
+    tomorrow, another = datetime.now(UTC) + timedelta(days=1), SECRET[:-4] + "AAA="
+    await shops.change(bob, world.shop.id, {"webhook_secret": another}, tomorrow, _by(bob), KEY)
+    await _handed_in(world, erp, "R-1", "O-1", "25000.00")  # signed with what Ana knows
+    (refund,) = await world.refunds()
+    for one in (ana, bob):
+        with pytest.raises(Forbidden, match="another person must decide"):
+            await decide.approve(one, refund.id, None, None, _by(one))
+    # Long after it was replaced it signs nothing, nor does what came before and was kept.
+    await owner_rows("UPDATE shop_refunds SET created_at = now() + interval '32 days'")
+    assert (await decide.approve(ana, refund.id, None, None, _by(ana))).state is State.REQUESTED
 
 
 async def test_a_shop_gives_nobody_more_than_they_hold(world: ShopWorld) -> None:

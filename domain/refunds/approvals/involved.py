@@ -12,12 +12,22 @@ from domain.models import Destination, Refund
 from domain.platform.database import rows
 
 # Whoever makes a link can open it, and whoever makes a customer's token has it: they may be the customer who asked. Who
-# said which payment a shop's refund is of, and perhaps how much of it, has asked for it.
+# said which payment a shop's refund is of, and perhaps how much of it, has asked for it. Whoever gave the shop a secret
+# can have signed with it: until others have replaced it, the old one is believed no more, and a month is over besides,
+# within which a message can have been kept.
 _TOKENS: Final = """
   JOIN tokens t ON t.merchant_id = p.merchant_id AND t.kind = 'CUSTOMER'
     AND (t.payment_id = p.id OR t.customer_digest = p.customer_digest)
   JOIN grants g ON g.token_id = t.id AND g.role = 'CUSTOMER_ASK'"""
-_MAKERS: Final = f"""
+_OF_SHOPS: Final = """
+SELECT s.refund_id, d.actor AS name, d.party FROM shop_refunds s JOIN deeds d ON d.merchant_id = s.merchant_id
+  AND d.object_kind = 'shop' AND d.object_id = s.shop_id::text AND d.kind = 'CHANGE' AND d.changes ? 'secrets'
+WHERE s.refund_id = ANY($1) AND NOT EXISTS (SELECT 1 FROM deeds e WHERE e.merchant_id = d.merchant_id
+  AND e.object_kind = d.object_kind AND e.object_id = d.object_id AND e.kind = d.kind AND e.id > d.id
+  AND (e.changes -> 'secrets' -> 1) @> (d.changes -> 'secrets' -> 1)
+  AND coalesce((e.changes -> 'old_secrets_until' ->> 1)::timestamptz, e.occurred_at)
+    < s.created_at - interval '30 days')"""
+_MAKERS: Final = f"""{_OF_SHOPS} UNION
 SELECT refund_id, created_by AS name, created_by_id AS party FROM destination_links WHERE refund_id = ANY($1)
 UNION SELECT refund_id, decided_by, decided_by_id FROM shop_refunds
 WHERE refund_id = ANY($1) AND decided_by IS NOT NULL

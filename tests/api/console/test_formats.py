@@ -1,8 +1,12 @@
 """Amounts are written with the decimals of the money, whatever its country's shops are used to."""
 
 import pytest
+from starlette.requests import Request
 
 from api.console.formats import ReaderLocale, money, way
+from api.console.page import Unsendable
+from api.console.typed import day
+from api.customer.pages import locale_of
 
 
 @pytest.mark.parametrize(
@@ -21,3 +25,18 @@ def test_an_amount_has_every_minor_unit(units: str, currency: str, exponent: int
         assert told.replace("\u00a0", " ") == written
     finally:
         way.reset(reset)
+
+
+@pytest.mark.parametrize("typed_as", ["0001-01-01", "9999-12-31", "2026-02-30", "x"])
+def test_a_day_that_has_none_before_or_behind_it_is_none_that_somebody_means(typed_as: str) -> None:
+    with pytest.raises(Unsendable):
+        day("to", typed_as)
+
+
+def test_of_the_languages_that_a_browser_wants_the_first_are_looked_at() -> None:
+    def wanted(header: str) -> str:
+        headers = [(b"accept-language", header.encode())]
+        return locale_of(Request({"type": "http", "path": "/", "query_string": b"", "headers": headers}))
+
+    assert wanted("de,fr;q=0.9,es-MX;q=0.8") == "es"
+    assert wanted(f"{'x-y,' * 1_900}es") == "en"  # a header of 8,000 bytes, in which each is a step of ours

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.access import people, sessions
 from domain.access.permissions import Permission
 from domain.access.principal import Principal, reach_of
 from domain.access.tokens import Role
@@ -300,6 +301,25 @@ async def test_a_large_sheet_that_is_cut_in_parts_is_as_large_as_it_was(enter: E
     later = await _judged(boss, settings, _sheet("A5;10,00;BRL"), name="agosto.csv")
     assert later["needsAnother"] is None
     await _applied(boss, settings, later)
+
+
+async def test_a_part_that_somebody_confirmed_who_signed_in_by_ones_link_is_ones_own(
+    enter: Enter, settings: Settings
+) -> None:
+    boss = await enter(Role.ADMINISTRATOR, holder="Ana")
+    await _orders(boss.shop, *[10_000] * 3)
+    amounts = [{"minorUnits": "400000", "currency": "BRL"}]
+    assert (await boss.ask(_PROPOSE, input={"rows": 3, "amounts": amounts}))["errors"] == []
+    first = await _judged(boss, settings, _sheet("A1;10,00;BRL", "A2;10,00;BRL"))
+    second = await _judged(boss, settings, _sheet("A3;10,00;BRL"), name="junho.csv")
+    maker = (await Batch.get(id=UUID(first["id"]))).party
+    person, _ = await people.make(boss.shop.id, "Um", "um@example.com", [("REQUESTER", None)], "tester")
+    begun = await sessions.begin(person.id, 600, CAUSE, vouched_by=maker)
+    invented = await sessions.authenticate(begun.secret, 600.0)
+    assert invented is not None
+    await batches.confirm(invented, UUID(first["id"]), first["digest"], CAUSE)
+    (error,) = (await _confirmed(boss, second))["errors"]
+    assert "3 rows (from 3 on), with what you confirmed alone within a day" in error["message"]
 
 
 async def test_a_sheet_is_called_off_before_and_while_it_is_worked_off(enter: Enter, settings: Settings) -> None:

@@ -242,6 +242,8 @@ async def test_a_link_that_never_was_looks_like_one_that_is_over(enter: Enter, t
 def test_what_a_log_shows_of_a_link_or_a_webhook_opens_nothing() -> None:
     assert masked("/refund-destination/secret") == "/refund-destination/[redacted]"
     assert masked("/webhooks/1/secret/pix") == "/webhooks/1/[redacted]"
+    assert masked("/shops/1/secret") == "/shops/1/[redacted]"
+    assert masked("/unsubscribe/box.en.FINDING.signed") == "/unsubscribe/[redacted]"
     assert masked("/graphql") == "/graphql"
 
 

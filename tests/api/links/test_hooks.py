@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -14,13 +15,15 @@ from api.links import hooks
 from domain.access.tokens import Role
 from domain.models import Deed, Endpoint
 from domain.models.deliveries import EndpointState
+from domain.payments import customer_tokens
+from domain.payments.customer_tokens import CustomerMay, NewCustomerToken
 from domain.platform.database import for_all
 from domain.pse.vocabulary import Succeeded
 from jobs import deliveries
 from jobs.deliveries import Tools
 from jobs.wire.abroad import Abroad
 from tests.api.conftest import Asker, Enter
-from tests.kit.factories import KEY, a_payment, a_refund, an_answer
+from tests.kit.factories import CAUSE, KEY, a_payment, a_person, a_refund, an_answer
 from tests.kit.receiver import receiving
 from tests.kit.sealing import sealed
 
@@ -154,3 +157,12 @@ async def test_who_may_not_and_what_is_not_as_described_is_refused_in_words(ente
     paths += [f"/subscriptions/{one}" for one in ("%23", "a%3Fb", "..%2Fme", made["id"] + "%2Fx", made["id"] + "%23")]
     for path in paths:
         assert (await asker.http.get(f"{asker.url}/hooks/v1{path}", headers=given)).status_code == 404, path
+
+
+async def test_a_customers_token_opens_nothing_here(enter: Enter) -> None:
+    asker = await enter()
+    payment, person = await a_payment(asker.shop), a_person(asker.shop, "shop", Role.REQUESTER)
+    new = NewCustomerToken(CustomerMay.ASK, 5, payment_id=payment.id)
+    asker = replace(asker, token=(await customer_tokens.create(person, new, CAUSE, KEY)).clear)
+    for path in ("/me", "/events", "/samples/refund.success", "/subscriptions"):
+        assert (await _call(asker, "GET", path, "/samples/{event}" if "samples" in path else ""))[0] == 401, path

@@ -97,6 +97,20 @@ async def test_a_link_that_was_changed_or_whose_mailbox_is_gone_ends_nothing(ent
     assert leaving.link(box, Message("d", digest.TYPE, "t", "x"), SETTINGS) is not None
 
 
+async def test_who_reads_a_mailbox_no_more_ends_nothing_for_the_one_that_took_its_place(enter: Enter) -> None:
+    asker = await enter(Role.ADMIN)
+    box, person = await _mailbox(asker), a_person(asker.shop, "dev", Role.ADMIN)
+    url = asker.url + _path(box, _message(AlertKind.FINDING))
+    await change(person, box.id, EndpointChange(url="new@shop.example"), KEY, CAUSE)
+    assert [(await asker.http.get(url)).status_code, (await asker.http.post(url)).status_code] == [410, 410]
+    assert await _left(box) is None
+    own = asker.url + _path(await Endpoint.get(id=box.id), _message(AlertKind.FINDING))
+    assert (await asker.http.post(own)).status_code == 200
+    # What a reader has left, another reader has not.
+    await change(person, box.id, EndpointChange(url="third@shop.example"), KEY, CAUSE)
+    assert await _left(box) is None
+
+
 def replace_kind(box: Endpoint) -> Endpoint:
     """The same, as if it were a robot: nothing of one has a link."""
     return Endpoint(id=box.id, merchant_id=box.merchant_id, kind=EndpointKind.SLACK)
