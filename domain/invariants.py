@@ -12,6 +12,7 @@ from uuid import UUID
 from domain.books.open_items import KEPT_ITEMS
 from domain.commerce.invariants import SHOPS
 from domain.deliveries.heads import HEADS
+from domain.findings.on_their_way import GIVEN_UP
 from domain.findings.told_money import SHARES
 from domain.periods.kept import CLOSED_FIGURES
 from domain.platform.database import rows
@@ -256,6 +257,7 @@ _QUERIES: Final[Mapping[str, str]] = {
         SELECT format('entry %s, %s of %s: no proof says so', e.id, e.entry, e.amount) AS detail FROM ledger_entries e
         WHERE e.entry IN ('BANK_RECEIVED', 'BANK_CHARGE') AND NOT EXISTS (SELECT 1 FROM payout_proofs f
           WHERE 'payout-proof/' || f.id = split_part(e.cause, '/', 1) || '/' || split_part(e.cause, '/', 2))""",
+    "given up: what people give up of a payout is booked while they do, and is not at the bank": GIVEN_UP,
     "fx: no more is booked as a difference than conversions have left open": """
         SELECT format('connection %s %s: conversions %s, differences %s', connection_id, currency, converted, booked)
                AS detail
@@ -326,6 +328,7 @@ _ALL_OF_IT: Final = (
     "bank:",
     "bank once:",
     "bank entries:",
+    "given up:",
     "fx:",
     "checkpoints",
     "open items:",

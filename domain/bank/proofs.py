@@ -17,7 +17,7 @@ from domain.books.ledger import Posting
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
-from domain.findings import findings, limits
+from domain.findings import findings, limits, on_their_way, reopen
 from domain.models import BankAccount, BankLine, Connection, Finding, Payout, PayoutProof
 from domain.models.ledger import Entry
 from domain.platform.database import execute, rows, transaction
@@ -49,10 +49,11 @@ _DENIED: Final = """SELECT DISTINCT payout_id, line_id FROM payout_proofs
 
 async def prove_all(merchant_id: UUID, cause: Cause) -> int:
     """Prove every payout whose line is sure, inside the caller's transaction; how many."""
-    await _lock(merchant_id)
+    await on_their_way.lock(merchant_id)
     for row in await rows(_CHANGED, merchant_id):
         proof = await PayoutProof.get(id=row["id"])
         await _void(proof, _OTHER_AMOUNT, cause.actor, cause)
+    await reopen.payouts_moved(merchant_id)
     payouts = await open_payouts(merchant_id)
     denied = {(row["payout_id"], row["line_id"]) for row in await rows(_DENIED, merchant_id, _OTHER_AMOUNT)}
     found = matching.pairs(payouts, await open_lines(merchant_id, payouts), denied)
@@ -96,7 +97,7 @@ async def prove(principal: Principal, payout_id: UUID, line_id: UUID, cause: Cau
     """
     principal.require_everywhere(Permission.KEEP_BOOKS)
     async with transaction():
-        await _lock(principal.merchant_id)
+        await on_their_way.lock(principal.merchant_id)
         payout, line = await _both(principal, payout_id, line_id)
         standing = await PayoutProof.filter(payout_id=payout.id, voided_at=None).get_or_none()
         if standing is not None and standing.line_id == line.id:
@@ -120,7 +121,7 @@ async def void(principal: Principal, payout_id: UUID, reason: str, cause: Cause)
     if not 0 < len(reason.strip()) <= 500:
         raise InvalidInput("Say in 1 to 500 characters why.", path=["input", "reason"])
     async with transaction():
-        await _lock(principal.merchant_id)
+        await on_their_way.lock(principal.merchant_id)
         proof = await PayoutProof.filter(
             payout_id=payout_id, merchant_id=principal.merchant_id, voided_at=None
         ).get_or_none()
@@ -128,10 +129,6 @@ async def void(principal: Principal, payout_id: UUID, reason: str, cause: Cause)
             raise NotFound("There is no such payout of yours that is proven.", path=["input", "payoutId"])
         await _void(proof, reason.strip(), principal.holder, cause)
     return await PayoutProof.get(id=proof.id)
-
-
-async def _lock(merchant_id: UUID) -> None:
-    await execute("SELECT pg_advisory_xact_lock(hashtextextended('bank/' || $1::text, 0))", str(merchant_id))
 
 
 async def _both(principal: Principal, payout_id: UUID, line_id: UUID) -> tuple[Payout, BankLine]:
@@ -189,7 +186,9 @@ async def _prove(
         made_by_id=by[1],
     )
     await _post(proof, connection, payout.currency, cause, reverse=False)
-    await findings.resolve(proof.merchant_id, names.missing(payout.id, payout.amount), "A bank statement has it.")
+    missing = names.missing(payout.id, payout.amount)
+    await reopen.payouts_moved(proof.merchant_id, missing)
+    await findings.resolve(proof.merchant_id, missing, "A bank statement has it.")
     what = {"line": [None, str(line_id)], "how": [None, how], "charges": [None, charges]}
     await deeds.note(proof.merchant_id, "payoutProve", Of(OBJECT, payout.id), cause, what)
     return proof

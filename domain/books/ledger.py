@@ -59,6 +59,8 @@ LEGS: Final[Mapping[Entry, tuple[tuple[Account, Account, str], ...]]] = {
     Entry.FX_DIFFERENCE: ((A.FX_DIFFERENCES, A.FX_CLEARING, "amount"),),
     Entry.BANK_RECEIVED: ((A.BANK, A.PAYOUTS_IN_TRANSIT, "amount"),),
     Entry.BANK_CHARGE: ((A.FEES, A.PAYOUTS_IN_TRANSIT, "amount"),),  # what banks on the way kept of it
+    # A payout that never came: it goes on from SUSPENSE as a person says.
+    Entry.PAYOUT_GIVEN_UP: ((A.SUSPENSE, A.PAYOUTS_IN_TRANSIT, "amount"),),
     Entry.WRITE_OFF: ((A.WRITE_OFFS, A.SUSPENSE, "amount"),),
     # What a person has said of money that left without us.
     Entry.SUSPENSE_TO_RETURNS: ((A.SALES_RETURNS, A.SUSPENSE, "net"), (A.VAT_REVERSAL_PENDING, A.SUSPENSE, "tax")),

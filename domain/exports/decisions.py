@@ -14,7 +14,7 @@ from domain.exports import sheet
 from domain.exports.sheet import SheetLine
 from domain.exports.tables import shown
 from domain.files import content
-from domain.findings import foreseen, reopen, tasks, work
+from domain.findings import foreseen, money, reopen, tasks, work
 from domain.findings.beside import Beside, beside
 from domain.findings.work import Resolution
 from domain.models import File, Finding, Person
@@ -166,7 +166,7 @@ async def _checked(
     if finding is None:
         raise NotFound("No such finding; findings lists yours.", path=["finding"])
     _check_facts(finding, line)
-    wanted = await _wanted(line, finding)
+    wanted = await _wanted(line, finding, among)
     if wanted is None and not line.assign_to:
         raise UnusableRow("There is no decision: write a reason in the column Decision, or leave all of them empty.")
     return finding, wanted
@@ -178,7 +178,7 @@ def _check_facts(finding: Finding, line: SheetLine) -> None:
         raise Stale("The facts have changed since this was exported: export it again, and look.")
 
 
-async def _wanted(line: SheetLine, finding: Finding) -> Resolution | None:
+async def _wanted(line: SheetLine, finding: Finding, among: Beside | None) -> Resolution | None:
     if not line.decision:
         return None
     named = line.decision.upper().replace(" ", "_")
@@ -191,15 +191,17 @@ async def _wanted(line: SheetLine, finding: Finding) -> Resolution | None:
     if line.duplicate_of and other is None:
         raise UnusableRow("Duplicate of takes the id of a finding: of the hidden column, or as the API has it.")
     return Resolution(
-        ClosingReason(named), line.note, Account(account) if account else None, _came(line, finding), other
+        ClosingReason(named), line.note, Account(account) if account else None, await _came(line, finding, among), other
     )
 
 
-def _came(line: SheetLine, finding: Finding) -> Money | None:
+async def _came(line: SheetLine, finding: Finding, among: Beside | None) -> Money | None:
+    """Of the currency of what is in SUSPENSE, which may be another one than the finding's."""
     if not line.came:
         return None
+    suspended = among.suspended[finding.id] if among is not None else await money.of(finding)
     try:
-        return Money.parse(line.came, finding.currency)
+        return Money.parse(line.came, suspended.currency)
     except MoneyError as error:
         raise UnusableRow(f"Came: {error}") from None
 

@@ -34,7 +34,8 @@ async def resolution(principal: Principal, finding_id: UUID, wanted: Resolution)
     known = await beside(principal, {finding.id})
     moved, currency = await _moved(principal, finding, wanted, known)
     came = wanted.came.minor_units if wanted.came else 0
-    rows = postings.rows_of(wanted.reason, wanted.account, moved, came)
+    payout = known.suspended[finding.id].is_payout
+    rows = postings.rows_of(wanted.reason, wanted.account, moved, came, is_payout=payout)
     two = await _needs_two(principal, finding, wanted, moved, currency, {}, known)
     return Foreseen(finding, moved, currency, rows, two)
 

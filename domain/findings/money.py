@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from domain.findings import told_money
+from domain.findings import on_their_way, told_money
 from domain.findings.kinds import FindingKind
 from domain.findings.names import AGAIN, VAT_OF_FINDING, bounded, money
 from domain.models import Finding
@@ -42,8 +42,8 @@ class Suspended:
     it has none.
 
     `is_vat`: it is VAT of what turned out to be a refund, in VAT_REVERSAL_PENDING, and of its sale `declared` is still
-    to be taken back. `is_told`: it is no payment's, but
-    what lines of reports moved. `is_reversals`: VAT is pending that a reversal of its own takes back or gives up.
+    to be taken back. `is_told`: it is no payment's, but what lines of reports moved. `is_payout`: it is a payout on its
+    way to the bank. `is_reversals`: VAT is pending that a reversal of its own takes back or gives up.
     """
 
     whole: int
@@ -53,6 +53,7 @@ class Suspended:
     is_vat: bool = False
     declared: int = 0
     is_told: bool = False
+    is_payout: bool = False
     is_reversals: bool = False
 
 
@@ -65,14 +66,21 @@ async def of_several(found: Sequence[Finding]) -> Mapping[UUID, Suspended]:
     """The same of each of some findings."""
     told = [one for one in found if told_money.is_told(one)]
     vat = [one for one in found if one.fingerprint.startswith(VAT_OF_FINDING) and one not in told]
-    booked = [one for one in found if one not in told and one not in vat]
-    return {**await _told(told), **await _vat(vat), **await _reversals(booked)}
+    paid_out = [one for one in found if on_their_way.is_payout(one)]
+    booked = [one for one in found if one not in told and one not in vat and one not in paid_out]
+    return {**await _told(told), **await _vat(vat), **await _paid_out(paid_out), **await _reversals(booked)}
 
 
 async def _told(found: Sequence[Finding]) -> Mapping[UUID, Suspended]:
     known = await told_money.of_findings([one.id for one in found]) if found else {}
     sums = {one.id: known.get(one.id, (0, one.currency)) for one in found}
     return {name: Suspended(own, own, None, currency, is_told=True) for name, (own, currency) in sums.items()}
+
+
+async def _paid_out(found: Sequence[Finding]) -> Mapping[UUID, Suspended]:
+    known = await on_their_way.of_findings([one.id for one in found])
+    sums = {one.id: known.get(one.id, (0, one.currency)) for one in found}
+    return {name: Suspended(own, own, None, currency, is_payout=True) for name, (own, currency) in sums.items()}
 
 
 async def _vat(found: Sequence[Finding]) -> Mapping[UUID, Suspended]:
@@ -108,13 +116,16 @@ async def _booked(found: Sequence[Finding]) -> Mapping[UUID, Suspended]:
 
 
 async def of_each(finding_ids: Sequence[UUID]) -> Mapping[UUID, tuple[int, str]]:
-    """What is in SUSPENSE of each of these findings (minor units, and their currency), without a lock."""
+    """What is in SUSPENSE of each of these findings, or of a payout on its way (minor units, and their currency),
+    without a lock.
+    """
     every = await Finding.filter(id__in=list(finding_ids))
-    told = [one for one in every if told_money.is_told(one)]
-    found = [one for one in every if not told_money.is_told(one)]
-    ours = {name: (one.own, one.currency) for name, one in (await _booked(found)).items()}
     # Of what a person has resolved nothing is there any more.
-    return {**ours, **await told_money.of_findings([one.id for one in told if one.resolved_at is None])}
+    told = [one.id for one in every if told_money.is_told(one) and one.resolved_at is None]
+    paid_out = [one.id for one in every if on_their_way.is_payout(one) and one.resolved_at is None]
+    found = [one for one in every if not told_money.is_told(one) and not on_their_way.is_payout(one)]
+    ours = {name: (one.own, one.currency) for name, one in (await _booked(found)).items()}
+    return {**ours, **await told_money.of_findings(told), **await on_their_way.of_findings(paid_out)}
 
 
 def _of(finding: Finding, booked: list[dict[str, Any]]) -> Suspended:

@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
-from domain.findings import told_money
+from domain.findings import on_their_way, told_money
 from domain.findings.money import CAUSE, Suspended
 from domain.models import Connection, Finding, FindingResolution, Payment
 from domain.models.findings import ClosingReason
@@ -39,6 +39,7 @@ _ENTRIES: Final[Mapping[ClosingReason, Entry]] = {
     ClosingReason.FEE: Entry.SUSPENSE_TO_FEES,
 }
 _MOVING: Final = frozenset({ClosingReason.REFUND_OF_OURS, ClosingReason.CHARGEBACK, ClosingReason.FEE})
+_CUSTOMERS: Final = frozenset({ClosingReason.REFUND_OF_OURS, ClosingReason.CHARGEBACK})
 _STAYING: Final = frozenset({ClosingReason.EXPLAINED, ClosingReason.DUPLICATE_OF})
 _OF_REVERSAL: Final = (
     "Its VAT is pending: say what became of the refund's VAT reversal (vatReversalDocument, vatReversalReview or "
@@ -74,7 +75,9 @@ def check(
     if suspended.is_vat and suspended.own > 0:
         _check_vat(reason, account, suspended)
         return
-    if reason in _STAYING and suspended.own != 0 and reason is not ClosingReason.DUPLICATE_OF:
+    if suspended.is_payout:
+        _check_payout(reason)
+    elif reason in _STAYING and suspended.own != 0 and reason is not ClosingReason.DUPLICATE_OF:
         money = Money(abs(suspended.own), currency)
         raise InvalidState(
             f"{money} of it is in SUSPENSE: say where it belongs (WRITE_OFF, CORRECTED with an account, "
@@ -90,6 +93,17 @@ def check(
         )
     _check_account(reason, account, suspended)
     _check_came(reason, came, suspended, amount)
+
+
+def _check_payout(reason: ClosingReason) -> None:
+    """It may come yet: what is explained stays on its way."""
+    if reason in _CUSTOMERS:
+        raise InvalidState(
+            "It is a payout on its way to the bank, and no customer's money: say WRITE_OFF, FEE, CLAIMED_FROM_PSE or "
+            "CORRECTED, or EXPLAINED where it comes yet.",
+            path=["input", "reason"],
+            current_state="ON_ITS_WAY",
+        )
 
 
 def _check_vat(reason: ClosingReason, account: Account | None, suspended: Suspended) -> None:
@@ -119,8 +133,9 @@ def check_declared(account: Account | None, suspended: Suspended) -> None:
 
 def _check_account(reason: ClosingReason, account: Account | None, suspended: Suspended) -> None:
     if reason is ClosingReason.CORRECTED and suspended.own != 0:
-        if account not in ACCOUNTS:
-            raise InvalidInput(f"account is one of {', '.join(ACCOUNTS)}.", path=["input", "account"])
+        known = on_their_way.ACCOUNTS if suspended.is_payout else tuple(ACCOUNTS)
+        if account not in known:
+            raise InvalidInput(f"account is one of {', '.join(known)}.", path=["input", "account"])
     elif account is not None:
         raise InvalidInput(
             "An account is named with CORRECTED, and where something is in SUSPENSE.", path=["input", "account"]
@@ -203,6 +218,7 @@ async def post(
                 Account(said.account) if said.account else None,
                 Moved(said.amount, said.tax),
                 said.came or 0,
+                is_payout=on_their_way.is_payout(finding),
             )
         ]
     )
@@ -216,26 +232,27 @@ async def _store_of(finding: Finding) -> UUID:
 
 
 def rows_of(
-    reason: ClosingReason, account: Account | None, moved: Moved, came: int
+    reason: ClosingReason, account: Account | None, moved: Moved, came: int, *, is_payout: bool
 ) -> list[tuple[Account, Account, int]]:
     """The rows of the ledger that `post` would add: debit, credit and amount (minor units)."""
     found: list[tuple[Account, Account, int]] = []
     if moved.amount == 0:
         return found
-    for entry, amount, tax in _entries(reason, account, moved, came):
+    for entry, amount, tax in _entries(reason, account, moved, came, is_payout=is_payout):
         legs = ledger.legs_of(entry, abs(amount), tax)
         found += [(credit, debit, part) if amount < 0 else (debit, credit, part) for debit, credit, part in legs]
     return found
 
 
 def _entries(
-    reason: ClosingReason, account: Account | None, moved: Moved, came: int
+    reason: ClosingReason, account: Account | None, moved: Moved, came: int, *, is_payout: bool
 ) -> Sequence[tuple[Entry, int, int]]:
     """Entry, amount and VAT within it, of each part."""
+    before = [(Entry.PAYOUT_GIVEN_UP, moved.amount, 0)] if is_payout else []
     if reason is ClosingReason.CORRECTED:
         assert account is not None, "It was checked."
-        return [({**ACCOUNTS, **VAT_ACCOUNTS}[account], moved.amount, moved.tax)]
-    parts = [(_ENTRIES[reason], moved.amount - came, moved.tax)]
+        return [*before, ({**ACCOUNTS, **VAT_ACCOUNTS}[account], moved.amount, moved.tax)]
+    parts = [*before, (_ENTRIES[reason], moved.amount - came, moved.tax)]
     if came > 0:
         parts.append((Entry.SUSPENSE_TO_ADJUSTMENTS, came, 0))
     return [part for part in parts if part[1] != 0]

@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.cause import Cause
-from domain.findings import money, names, noted, postings, told_money
+from domain.findings import money, names, noted, on_their_way, postings, told_money
 from domain.models import Finding, FindingResolution, Payment
 from domain.platform.database import execute, rows, transaction
 
@@ -35,12 +35,14 @@ async def lock(finding_id: UUID) -> tuple[Finding, Payment | None]:
     """The finding and its payment, locked: the payment first, as whoever books its money has it.
 
     Where lines of reports tell its money: its connection's reports before (reconciliation/reconcile has them while it
-    stores one).
+    stores one). Where it is a payout: its merchant's bank, as whoever proves one has it.
     """
     found = await Finding.get(id=finding_id)
     payment = None
     if told_money.is_told(found):
         await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(found.connection_id))
+    if on_their_way.is_payout(found):
+        await on_their_way.lock(found.merchant_id)
     if found.payment_id is not None:
         payment = await Payment.filter(id=found.payment_id).select_for_update(no_key=True).get()
     return await Finding.filter(id=finding_id).select_for_update(no_key=True).get(), payment
@@ -122,3 +124,13 @@ async def money_moved(payment: Payment, cause_of_entry: str) -> None:
             finding, _ = await lock(row["finding_id"])
             if finding.resolved_at is not None:
                 await reopen(finding, payment, why, BOOKS)
+
+
+async def payouts_moved(merchant_id: UUID, fingerprint: str | None = None) -> None:
+    """A payout that a person has given up is at the bank, or is told otherwise: what was said of it holds no longer.
+
+    Of the merchant's, or of the finding of that name. Inside the caller's transaction, which has the merchant's bank.
+    """
+    for finding_id in await on_their_way.no_longer(merchant_id, fingerprint):
+        finding, _ = await lock(finding_id)
+        await reopen(finding, None, "The payout is at the bank, or is told otherwise now.", BOOKS)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from domain.findings import on_their_way
 from domain.findings.kinds import FindingKind
 from domain.models import Finding
 from domain.money import EXPONENTS
@@ -84,6 +85,8 @@ GROUP BY 1, 2, 3 HAVING sum(s.units) <> 0 ORDER BY 1, 2, 3"""  # noqa: S608 - ou
 
 def is_told(finding: Finding) -> bool:
     """Whether what it has in SUSPENSE is what lines moved, and no payment's."""
+    if on_their_way.is_payout(finding):
+        return False
     if finding.payment_id is None:
         return True
     return finding.fingerprint.startswith(_OF_A_PAYMENT) or finding.fingerprint == f"amount/{finding.payment_id}"

@@ -230,7 +230,7 @@ async def check(
 async def _check_duplicate(finding: Finding, other: Finding, suspended: Suspended, known: Beside | None) -> None:
     """The other one is about the same money, which stays its own: it is open, and is no duplicate of this."""
     path = _DUPLICATE_PATH
-    if suspended.own == 0:
+    if suspended.own == 0 or suspended.is_payout:
         if other.resolved_at is not None and other.reason == ClosingReason.DUPLICATE_OF:
             raise InvalidState("That one is a duplicate itself: name the first.", path=path, current_state="RESOLVED")
         return

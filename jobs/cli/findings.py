@@ -75,7 +75,8 @@ def show(
     sides = found["sides"]
     _wrapped(f"Ours: {sides['ours']}")
     _wrapped(f"Theirs: {sides['theirs']}")
-    _wrapped(f"In SUSPENSE: {found['inSuspense']['display']}")
+    where = "On its way to the bank" if found["kind"] == "PAYOUT_MISSING" else "In SUSPENSE"
+    _wrapped(f"{where}: {found['inSuspense']['display']}")
     if (said := found["proposal"]) is not None:
         _wrapped(f"{said['proposedBy']} says {said['reason']} ({said['note']}): another person must confirm it.")
     if found["resolution"]:

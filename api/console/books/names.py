@@ -43,6 +43,7 @@ ENTRIES: Final[Mapping[str, str]] = {
     "FX_DIFFERENCE": N_("Currency difference"),
     "PAY": N_("Refund left"),
     "PAY_BY_BANK": N_("Refund paid from the bank"),
+    "PAYOUT_GIVEN_UP": N_("Said of a payout that never came"),
     "PROVE_ADJUSTMENTS": N_("Adjustments by report"),
     "PROVE_CAPTURES": N_("Payments proven by report"),
     "PROVE_CHARGEBACKS": N_("Chargebacks by report"),

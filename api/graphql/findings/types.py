@@ -233,7 +233,9 @@ class Finding(Scoped, relay.Node):
         told = facts.sides_of(self.row.detail)
         return FindingSides(ours=_json(told.ours), theirs=_json(told.theirs), differs=list(told.differs))
 
-    @strawberry.field(description="What of it is in SUSPENSE: what a resolution has to move.")
+    @strawberry.field(
+        description="What of it is in SUSPENSE, or of a payout on its way to the bank: what a resolution has to move."
+    )
     async def in_suspense(self, info: Info) -> Money:
         found = await info.context.loaders.one(money.of_each, self.row.id)
         units, currency = found or (0, self.row.currency)

@@ -6,13 +6,17 @@ import pytest
 
 from domain import invariants
 from domain.access.tokens import Role
+from domain.exports import decisions
+from domain.exports.decisions import RowState
+from domain.exports.sheet import SheetLine
+from domain.exports.tables import shown
 from domain.findings import kinds, money
 from domain.models import Finding, LedgerEntry
 from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
 from domain.money import Money
 from domain.payments import chargebacks, external
-from domain.platform.database import rows
+from domain.platform.database import rows, transaction
 from domain.pse import registry
 from domain.pse.vocabulary import ChargedBack, KnownRefund, Succeeded
 from domain.reconciliation import suspended
@@ -131,7 +135,11 @@ async def test_a_refund_that_is_told_in_another_currency_is_that_and_nothing_els
     assert found.detail["differs"] == ["currency"]
     assert found.severity >= kinds.known(kinds.FindingKind.CURRENCY_MISMATCH).severity
     assert await _in_suspense() == {"CURRENCY_MISMATCH": {"USD": 150}}
-    await desk.say(found, ClosingReason.CLAIMED_FROM_PSE, came=Money(100, "USD"))
+    row = SheetLine(2, str(found.id), shown(found), "CLAIMED_FROM_PSE", "They gave it back.", came="1.00")
+    assert [one.became for one in await decisions.foresee(desk.ana, [row], (), {})] == [RowState.RESOLVED]
+    async with transaction():  # what came is of the currency that is in SUSPENSE
+        assert (await decisions.apply(desk.ana, row, (), CAUSE)).became is RowState.RESOLVED
+    assert await desk.account(Account.PSE_ADJUSTMENTS) == 100
     assert (await _suspense(), await open_findings(), await invariants.check()) == ({}, [], [])
     await a_night(desk.shop, capture, right)
     assert (await _suspense(), await open_findings(), await invariants.check()) == ({}, [], [])
