@@ -34,6 +34,8 @@ _SNOOZE: Final = f"""mutation Do($input: AlertSnoozeInput!, $locale: String) {{
 _RULES: Final = f"query Rules {{ alertRules {{ {_RULE} }} }}"
 _NAMED: Final = "edges { node { id name } } pageInfo { hasNextPage endCursor }"
 _ENDPOINTS: Final = f"query Named($after: String) {{ endpoints(first: 100, after: $after) {{ {_NAMED} }} }}"
+_CONNECTION: Final = "connection {}; `estorno connection list`"
+_CHANNEL: Final = "channel {}; `estorno endpoints list`"
 _CONNECTIONS: Final = "query Connections { viewer { merchant { connections { id name } } } }"
 _SET: Final = f"""mutation Do($input: AlertRuleSetInput!) {{
   alertRuleSet(input: $input) {{ rule {{ {_RULE} }} {_ERRORS} }} }}"""
@@ -136,10 +138,10 @@ def set_rule(
         "name": name,
         "mode": mode.upper(),
         "severity": severity.upper() if severity else None,
-        "connectionIds": _ids(connection, _connections(settings) if connection else {}),
-        "endpointIds": _ids(endpoint, named),
-        "nextIds": _ids(next_, named),
-        "lastIds": _ids(last, named),
+        "connectionIds": _ids(connection, _connections(settings) if connection else {}, _CONNECTION),
+        "endpointIds": _ids(endpoint, named, _CHANNEL),
+        "nextIds": _ids(next_, named, _CHANNEL),
+        "lastIds": _ids(last, named, _CHANNEL),
         "escalates": escalates,
         "quietFrom": begin if end else None,
         "quietUntil": end or None,
@@ -178,10 +180,13 @@ def _endpoints(settings: Settings) -> dict[str, list[str]]:
     return found
 
 
-def _ids(given: Sequence[str] | None, names: Mapping[str, Sequence[str]]) -> list[str]:
-    """What was named, by its ids: a name that is one, else an id, which the API judges."""
+def _ids(given: Sequence[str] | None, names: Mapping[str, Sequence[str]], what: str) -> list[str]:
+    """What was named, by its ids: a name that is one, else one of the ids. Raises CommandError."""
+    every = [each for ids in names.values() for each in ids]
     told = []
     for one in given or ():
+        if one not in names and one.lower() not in every:
+            raise CommandError(f"There is no {what.format(one[:60])} tells their names.")
         ids = names.get(one, [one])
         if len(ids) > 1:
             raise CommandError(f"{one} is the name of several: {', '.join(ids)}. Give the id of the one that is meant.")
@@ -224,7 +229,8 @@ def _tell_rule(one: Mapping[str, Any], form: str, known: Mapping[str, str]) -> N
         typer.echo(json.dumps(one))
         return
     own = "" if one["isDefault"] else " (yours)"
-    quiet = f"quiet {one['quietFrom']}-{one['quietUntil']}" if one["quietFrom"] else "never quiet"
+    knows = one["quietFrom"] and one["severity"] != "CRITICAL"  # what is critical keeps no quiet hours
+    quiet = f"quiet {one['quietFrom']}-{one['quietUntil']}" if knows else "never quiet"
     wrapped(f"{one['name']}{own}: {one['kind']} {one['mode']} {one['severity']}, {quiet}")
     told = ", ".join(known.get(each, each) for each in one["endpointIds"]) or "every channel that people read"
     if one["mode"] == "AT_ONCE":

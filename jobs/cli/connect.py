@@ -50,7 +50,8 @@ def connect(
     store: Annotated[str, typer.Option(help="The code of the store of payments that name none.")],
     name: Annotated[str | None, typer.Option(help="Yours, unique among your connections; left out: PSE-STORE.")] = None,
     values: Annotated[
-        Path | None, typer.Option("--from", help="A file of lines NAME=VALUE; what it lacks is asked for.")
+        Path | None,
+        typer.Option("--from", help="A file of lines NAME=VALUE; what it lacks and is needed is asked for."),
     ] = None,
     test: Annotated[bool, typer.Option(help="The PSE's test environment: its addresses are filled in.")] = False,
 ) -> None:
@@ -59,8 +60,8 @@ def connect(
     wanted = client.ask(settings, _FIELDS, pse=pse)["connectionFields"]
     given = read_values(values) if values else {}
     refuse_unknown(given, wanted)
-    filled = {**{one["name"]: one["test" if test else "live"] for one in wanted}, **given}
-    answers = {one["name"]: filled.get(one["name"]) or asked(one) for one in wanted}
+    known = {one["name"]: one["test" if test else "live"] for one in wanted}
+    answers = answered(wanted, {**known, **given}, all_of=values is None)
     made = _create(settings, pse, name or f"{pse}-{store}", store, answers)
     typer.echo(f"{made['name']} is a {made['state'].lower()}: {made['id']}")
     outcome = preflight(settings, made["id"])
@@ -78,6 +79,12 @@ def replace(settings: Settings, connection: str, pse: str, values: Path | None, 
     answers = {**given, **{one["name"]: given.get(one["name"]) or asked(one) for one in sealed}}
     fields = [{"name": key, "value": value} for key, value in answers.items() if value]
     client.ask(settings, _REPLACE, input={"connectionId": connection, "fields": fields, "oldValidUntil": until})
+
+
+def answered(wanted: Sequence[Mapping[str, Any]], given: Mapping[str, str], *, all_of: bool) -> dict[str, str]:
+    """A value of each field: the given one, else what a person types. Not `all_of`: what may be left out, is."""
+    ask = [one["name"] for one in wanted if all_of or not one["optional"]]
+    return {one["name"]: given.get(one["name"]) or (asked(one) if one["name"] in ask else "") for one in wanted}
 
 
 def asked(field: Mapping[str, Any]) -> str:

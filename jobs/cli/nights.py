@@ -1,6 +1,7 @@
 """`estorno nights`: how each connection's nights stand, and following those that run, through the API."""
 
 import json
+import textwrap
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -189,8 +190,9 @@ def wrapped(text: str) -> None:
 def folded(text: str) -> list[str]:
     """Its lines, indented, of at most 80 columns; without what a terminal would obey."""
     plain = "".join(character if character.isprintable() else " " for character in text)
-    width = WIDTH - 4
-    return ["    " + plain[at : at + width] for at in range(0, max(len(plain), 1), width)]
+    further = " " * (len(plain) - len(plain.lstrip()))
+    found = textwrap.wrap(plain, WIDTH - 4, subsequent_indent=further, break_on_hyphens=False)
+    return [f"    {line}" for line in found or [""]]
 
 
 def is_json(form: str) -> bool:

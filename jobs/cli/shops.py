@@ -10,16 +10,20 @@ from uuid import uuid4
 
 import typer
 
+from domain.commerce.vocabulary import ShopKind
 from domain.platform.settings import Settings
 from jobs.cli import client, connect
 from jobs.cli.commands import CommandError
 
 app = typer.Typer(help="Shops and ERPs that hand in refunds.", no_args_is_help=True)
 _Shop = Annotated[str, typer.Argument(help="The shop's name, or its id.")]
-_From = Annotated[Path | None, typer.Option("--from", help="A file of lines NAME=VALUE; what it lacks is asked for.")]
+_From = Annotated[
+    Path | None, typer.Option("--from", help="A file of lines NAME=VALUE; what it lacks and is needed is asked for.")
+]
 _Note = Annotated[str, typer.Option("--note", help="Why; 5 characters at least.")]
 Format = Annotated[str, typer.Option("--format", help="text or json.")]
 _COLUMNS: Final = 80
+_KINDS: Final = ", ".join(ShopKind)
 _WAIT_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.5
 _ERRORS: Final = "errors { ... on Error { code message path } }"
@@ -71,18 +75,20 @@ def list_all(format_: Format = "text") -> None:
 
 @app.command("connect")
 def connect_(
-    kind: Annotated[str, typer.Argument(help="GENERIC, SHOPIFY, MAGENTO, WOOCOMMERCE, VTEX, MABANG ...")],
+    kind: Annotated[str, typer.Argument(help=_KINDS)],
     store: Annotated[str, typer.Option(help="The code of the store whose payments are refunded for it.")],
     name: Annotated[str, typer.Option(help="Yours, unique among your shops.")],
     values: _From = None,
 ) -> None:
     """Connect a shop: asks for what its kind wants, hidden where it is secret, and shows its preflight."""
+    if kind.upper() not in set(ShopKind):
+        raise CommandError(f"There is no kind {kind}; there are {_KINDS}.")
     settings = Settings.read()
     fields = client.ask(settings, _FIELDS, kind=kind.upper())["shopFields"]
     given = connect.read_values(values) if values else {}
     connect.refuse_unknown(given, fields)
-    filled = {**{one["name"]: one["live"] for one in fields}, **given}
-    answers = {one["name"]: filled.get(one["name"]) or connect.asked(one) for one in fields}
+    known = {one["name"]: one["live"] for one in fields}
+    answers = connect.answered(fields, {**known, **given}, all_of=values is None)
     told = [{"name": key, "value": value} for key, value in answers.items() if value]
     wanted = {"kind": kind.upper(), "name": name, "storeCode": store, "fields": told, "idempotencyKey": str(uuid4())}
     made = client.ask(settings, _CONNECT, input=wanted)["shopConnect"]["shop"]

@@ -18,6 +18,7 @@ from domain.deliveries.opened import address_of
 from domain.models import AlertRule, Endpoint
 from domain.pse.vocabulary import Succeeded
 from jobs import deliveries
+from jobs.cli.nights import folded
 from jobs.deliveries import Tools
 from jobs.wire.abroad import Abroad
 from tests.conftest import Database
@@ -114,8 +115,20 @@ async def test_a_channel_is_changed_and_named_in_a_rule_at_a_terminal(command: C
     assert "ops (" in told
     assert str(row.id) in " ".join(told.split())
     assert "ops (" in await command("alerts", "rules", "list", token=token)
-    await command("alerts", "rules", "set", "REFUND_STUCK", "--endpoint", "nobody", token=token, status=1)
+    for option, where in (("--endpoint", "estorno endpoints list"), ("--connection", "estorno connection list")):
+        refused = await command("alerts", "rules", "set", "REFUND_STUCK", option, "nobody", token=token, status=1)
+        assert "nobody" in refused
+        assert where in refused
     assert "no amount" not in await command("batches", "limits", token=token)
     assert "both" in await command("batches", "limits", "--rows", "5", token=token, status=1)
     proposed = await command("batches", "limits", "--rows", "40", "--amount", "BRL=100000", token=token)
     assert "stands since" in proposed or "waits for another person" in proposed
+
+
+def test_lines_end_between_words_and_a_longer_word_is_cut() -> None:
+    told = folded(f"  {'words of ' * 12}{'x' * 90} 退款" + "退" * 90)
+    assert max(map(len, told)) == 80
+    assert all(line.startswith("      ") for line in told)
+    assert told[0].endswith((" words", " of"))
+    assert "".join(line.strip() for line in told).endswith("退" * 90)
+    assert folded("") == ["    "]

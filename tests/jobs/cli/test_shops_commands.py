@@ -50,11 +50,14 @@ async def test_a_shop_is_connected_and_what_waits_is_matched_at_the_command_line
         working = asyncio.create_task(worker())
         try:
             values = tmp_path / "values"
-            values.write_text(f"webhook_secret={SECRET}\ncallback_url=https://erp.example.com/states\n")
+            values.write_text(f"webhook_secret={SECRET}\n")  # callback_url may be left out: nobody is asked for it
             named = ("--store", "sp", "--name", "ERP")
             out = await run("connect", "generic", *named, "--from", str(values))
             assert "CREDENTIALS: The shared secret can be used." in out
             assert "another shop" in (await run("connect", "generic", *named, "--from", str(values), status=1)).lower()
+            assert "SHOPIFY_PAYMENTS" in await run("connect", "shop", *named, status=1)
+            values.write_text("callback_url=https://erp.example.com/states\n")
+            await run("change", "ERP", "--from", str(values))
             values.write_text("webhook_secret=too short\n")
             assert "FAILED" in await run("change", "ERP", "--from", str(values), status=1)
             assert "Failing since" in await run("list")
