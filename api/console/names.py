@@ -106,6 +106,32 @@ ERRORS: Final[Mapping[str, str]] = {
     "DEADLINE_EXCEEDED": N_("This took too long and was stopped. Ask for less at once, or send it again."),
     "BAD_FIELD": N_("Check this field."),
 }
+PERMISSIONS: Final[Mapping[str, str]] = {
+    "READ": N_("See refunds and payments"),
+    "READ_CALLS": N_("See what was said to and by PSEs"),
+    "READ_LEDGER": N_("See the books and findings"),
+    "READ_AUDIT": N_("See who did and read what"),
+    "REGISTER_PAYMENT": N_("Register payments"),
+    "WITHDRAW_PAYMENT": N_("Take back payments that were registered in error"),
+    "REFUND": N_("Ask for refunds, cancel and retry them"),
+    "REFRESH": N_("Ask a PSE how a refund stands"),
+    "PROVIDE_DESTINATION": N_("Say which account a refund goes to"),
+    "APPROVE": N_("Approve and reject refunds"),
+    "SETTLE_MANUALLY": N_("Pay refunds by hand, and see the whole account"),
+    "RESOLVE_DOUBT": N_("Resolve doubts"),
+    "RESOLVE_DOUBT_EARLY": N_("Resolve doubts before the PSE's next report"),
+    "WORK_FINDINGS": N_("Work on findings"),
+    "KEEP_BOOKS": N_("Hand in reports, statements, tax documents, fees and rates"),
+    "CLOSE_PERIODS": N_("Close months"),
+    "MANAGE_RULES": N_("Change the rules of approval and the limits"),
+    "MANAGE_PEOPLE": N_("Manage people and roles"),
+    "MANAGE_TOKENS": N_("Manage tokens of programs"),
+    "MANAGE_NEWS": N_("Manage where news goes"),
+    "MANAGE_STORES": N_("Manage stores, and the merchant's name and language"),
+    "MANAGE_CONNECTIONS": N_("Manage connections to PSEs and their keys"),
+    "REVIEW_CONNECTIONS": N_("Review connections and let them go live"),
+    "MANAGE_MERCHANTS": N_("Make merchants in this installation"),
+}
 # Why a row of a sheet did nothing, before the sentence that says it in full.
 ROWS: Final[Mapping[str, str]] = {
     "AMBIGUOUS": N_("It could be several"),
@@ -170,6 +196,11 @@ def rule_why(why: str) -> str:
 def reason(name: str | None) -> str:
     """The word of a refund's reason."""
     return word(REASONS, name)
+
+
+def permission(name: str) -> str:
+    """What who has the permission may do."""
+    return word(PERMISSIONS, name)
 
 
 def row(code: str | None) -> str:

@@ -126,13 +126,16 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Nav:
-    """A place in the side navigation. `bar`: on a phone too, in the bar below."""
+    """A place in the side navigation. `bar`: on a phone too, in the bar below. `waits`: which count of `viewer.waiting`
+    stands beside it.
+    """
 
     order: int
     label: str
     permission: Permission = Permission.SEE
     bar: bool = False
     group: int = 0
+    waits: str = ""
 
 
 def _nothing(asked: Asked) -> Mapping[str, Any]:

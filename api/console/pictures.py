@@ -26,6 +26,7 @@ _ROW, _EDGE = 34, 60
 _UNWANTED: Final = {"style", "script", "title", "desc"}
 _LABEL_MAX: Final = 22
 _WIDE: Final = 8
+_WRITTEN: Final = 4  # half of what a letter on a bar is wide
 _KEPT: Final = 512
 
 
@@ -112,9 +113,19 @@ def _svg(
         chart.add(one.name, list(one.values)[::way])
     tree = chart.render_tree()
     _clean(tree)
+    if kind == "lying":
+        _beside_the_names(tree)
     tree.set("role", "img")
     tree.set("aria-label", title)
     return str(etree.tostring(tree, encoding="unicode"))
+
+
+def _beside_the_names(tree: Any) -> None:
+    """What is written on a bar that is shorter than it begins with the bar, and not on the name before it."""
+    for node in tree.iter("{*}text"):
+        least = _WRITTEN * len(node.text or "")
+        if node.get("class") == "value" and float(node.get("x")) < least:
+            node.set("x", str(least))
 
 
 def _clean(tree: Any) -> None:

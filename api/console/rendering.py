@@ -76,6 +76,7 @@ def _environment() -> Environment:
             "pse": names.pse,
             "role": names.role,
             "row_why": names.row,
+            "permission": names.permission,
             "rule": names.rule,
             "rule_why": names.rule_why,
             "said_by": names.said_by,

@@ -92,7 +92,8 @@ def navigation(
     offered = (page for page in registry.pages() if page.offered(settings))
     entries = [(page.nav, page) for page in offered if page.nav and page.nav.permission.value in held]
     entries.sort(key=lambda one: (one[0].group, one[0].order))
-    return [_entry(nav, page, section, language) for nav, page in entries]
+    waiting = viewer["waiting"]
+    return [_entry(nav, page, section, language) | {"waits": waiting.get(nav.waits, 0)} for nav, page in entries]
 
 
 def _entry(nav: Nav, page: Page, section: str, language: str) -> dict[str, Any]:

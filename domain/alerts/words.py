@@ -93,7 +93,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class NumberAndWord:
     """In a sentence: `{count:refund|refunds}` is the number and the word of one or of several; `{count}` the number."""
 
     count: int
@@ -177,8 +177,8 @@ def _facts(alert: Alert, reader: AlertReader, where: str) -> Mapping[str, Any]:
     facts: Mapping[str, Any] = alert.facts
     return {
         "where": named(where),
-        "count": Counted(alert.count, f"{numbers.format_decimal(alert.count, locale=reader.locale)} "),
-        "each": Counted(alert.count, ""),
+        "count": NumberAndWord(alert.count, f"{numbers.format_decimal(alert.count, locale=reader.locale)} "),
+        "each": NumberAndWord(alert.count, ""),
         "money": sums(alert.amounts, reader),
         "since": moment(alert.since, reader),
         "names": _names(alert, reader),

@@ -1,15 +1,25 @@
 """Closing a month: what stands in the way, proposing it, the second person, and what a closed month said."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from api.console import given, typed
 from api.console.books import names
+from api.console.formats import way
 from api.console.page import Asked, Data, Done, Post
 from api.console.words import _
 
 PART = 50
 _MONTH = "/console/books/month"
+# Where one sees what stands in the way.
+_WHERE = {
+    "NIGHTS_NOT_DONE": "/nights",
+    "NIGHTS_UNPROVEN": "/nights",
+    "OPEN_FINDINGS": "/findings",
+    "RUNNING_REFUNDS": "/refunds",
+    "UNEXPLAINED_MONEY": "/books/ageing?account=SUSPENSE",
+}
 
 
 def listed(asked: Asked) -> Mapping[str, Any]:
@@ -42,6 +52,9 @@ def one(asked: Asked, data: Data) -> Mapping[str, Any]:
         "month": month,
         "waiting": waiting[0] if waiting else None,
         "closed": data["closedPeriod"],
+        "own": bool(waiting) and waiting[0]["proposedBy"] == data["viewer"]["holder"],
+        "closable": data["periodPreview"]["closableFrom"] <= datetime.now(way.get().clock).date().isoformat(),
+        "WHERE": _WHERE,
         "names": names.ACCOUNTS,
         "range": "",
         "more": f"month={month}&skip={skip + PART}" if count > skip + PART else "",

@@ -25,7 +25,7 @@ PAGES: Final = (
         N_("Findings"),
         listed.variables,
         listed.view,
-        nav=Nav(40, N_("Findings"), Permission.READ_LEDGER, bar=True),
+        nav=Nav(40, N_("Findings"), Permission.READ_LEDGER, bar=True, waits="findings"),
         statements=20,
     ),
     Page(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from api.console import names
 from api.console.words import N_, _
 
 _ENDED_UNPAID: Final = ("FAILED", "RETURNED", "EXPIRED", "CANCELED", "REJECTED")
@@ -72,6 +73,9 @@ def impossible(refund: Mapping[str, Any], may: Callable[[str], bool]) -> list[tu
             found.append((_(one.label), _(one.otherwise)))
         elif not may(one.permission):
             found.append(
-                (_(one.label), _("It takes somebody who has %(permission)s.") % {"permission": one.permission})
+                (
+                    _(one.label),
+                    _("It takes somebody who may do this: %(what)s.") % {"what": names.permission(one.permission)},
+                )
             )
     return found

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from api.console import names
 from api.console.formats import moment, money, plain
 from api.console.words import N_, _
 
@@ -37,7 +38,7 @@ _NEEDS_PERSON: Final = N_(
 def sentence(refund: Mapping[str, Any]) -> str:
     """What is true of it now."""
     payment = refund["payment"]
-    values = {"pse": payment["connection"]["name"]}
+    values = {"pse": names.pse(payment["connection"]["pse"])}
     if refund["status"] == "SUCCEEDED":
         left = _("%(amount)s left for the customer on %(when)s.")
         when = plain_moment(refund["succeededAt"])

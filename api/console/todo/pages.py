@@ -96,8 +96,8 @@ PAGES: Final = (
         "todo/approvals",
         N_("Approvals"),
         _paged,
-        nav=Nav(35, N_("To do"), bar=True),
-        statements=20,
+        nav=Nav(35, N_("To do"), bar=True, waits="refunds"),
+        statements=21,
     ),
     Page(
         f"{_TODO}/approvals/{{awaiting}}",

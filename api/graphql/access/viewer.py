@@ -17,6 +17,7 @@ from domain.models import Connection as ConnectionRow
 from domain.models import Merchant as MerchantRow
 from domain.models import Store as StoreRow
 from domain.onboarding import certification, preflight
+from domain.refunds import waiting as counted
 
 PermissionEnum = strawberry.enum(Permission, name="Permission", description="What can be done. Members may be added.")
 
@@ -131,6 +132,12 @@ class StorePermission:
     store_codes: list[str] = strawberry.field(description="At most 100, in order.")
 
 
+@strawberry.type(description=f"What waits for a person, of each at most {counted.COUNTED_MAX}; zero for a program.")
+class WaitingTasks:
+    refunds: int = strawberry.field(description="For their yes, or to be paid by hand.")
+    findings: int = strawberry.field(description="Due within a day, or overdue.")
+
+
 @strawberry.type(description="Whoever holds the token of this request.")
 class Viewer:
     holder: str = strawberry.field(description="As it stands on what they do.")
@@ -151,6 +158,11 @@ class Viewer:
             StorePermission(permission=one, store_codes=sorted(codes[store] for store in held)[:PAGE_MAX])
             for one, held in narrowed.items()
         ]
+
+    @strawberry.field(description="How much waits for this person: what a navigation shows.")
+    async def waiting(self, info: Info) -> WaitingTasks:
+        found = await counted.waiting(info.context.principal)
+        return WaitingTasks(refunds=found.refunds, findings=found.findings)
 
     @strawberry.field(description="The merchant that the token speaks for.")
     async def merchant(self, info: Info) -> Merchant:

@@ -42,6 +42,7 @@ async def test_an_event_is_a_fragment_of_the_page_and_is_resumed_behind(browser:
         events = _events(stream)
         first, text = await anext(events)
         assert 'id="headline"' in text
+        assert 'id="outdated"' in text, "what could be done before may be over"
         assert "Requested" in text
         await withdraw.cancel(browser.shop.id, refund.id, None, a_key(), CAUSE)
         second, text = await anext(events)

@@ -20,6 +20,15 @@ def test_a_picture_brings_nothing_that_the_policy_forbids_and_escapes_its_labels
     assert "172800" in made.split("<table")[1]
 
 
+def test_what_is_written_on_a_short_bar_stands_beside_its_name() -> None:
+    made = picture(
+        "t", ["Pix, half within", "Card"], [Series("s", [1, 900])], lambda value: f"{value} seconds", "lying"
+    )
+    short = re.search(r'x="([\d.]+)"[^>]*>1 seconds', made)
+    assert short is not None
+    assert float(short[1]) >= 4 * len("1 seconds")
+
+
 def test_the_same_numbers_are_the_same_picture() -> None:
     first, second = (picture("t", ["a", "b"], [Series("n", [1, 2])]) for _ in range(2))
     assert first is second, "it is drawn once"

@@ -10,7 +10,7 @@ from domain.models.refunds import State
 from domain.pse.vocabulary import Succeeded
 from domain.taxes import reversals
 from jobs import exports
-from tests.api.console.conftest import Browser
+from tests.api.console.conftest import Browser, sign_in
 from tests.kit import nights
 from tests.kit.console.world import global_id
 from tests.kit.factories import CAUSE, a_payment, a_refund, an_answer
@@ -64,6 +64,22 @@ async def test_the_list_counts_filters_and_exports_what_it_shows(browser: Browse
     assert hashlib.sha256(file.content).hexdigest()
     browser.http.cookies.delete("estorno-session")
     assert (await browser.http.get(f"/console/files/{row.file_id}")).status_code == 303
+
+
+async def test_who_may_not_refund_is_offered_none_and_told_who_can(browser: Browser) -> None:
+    payment = await a_payment(browser.shop)
+    path = f"/payments/{global_id('Payment', payment.id)}"
+    assert "New refund" in await browser.page("")
+    await sign_in(browser, "SUPPORT", "Sofia", "sofia@example.com")
+    assert "New refund" not in await browser.page("") + await browser.page("/refunds")
+    text = await browser.page(path)
+    assert "It takes somebody who may do this: Ask for refunds, cancel and retry them." in text
+
+
+async def test_the_sentence_of_a_refund_names_the_pse_and_not_what_we_call_the_account(browser: Browser) -> None:
+    refund = await a_refund(browser.shop, await a_payment(browser.shop), 1_000)
+    text = await browser.page(f"/refunds/{global_id('Refund', refund.id)}")
+    assert "It is about to be sent to Pix. Nothing has left yet." in text
 
 
 async def test_the_bundle_has_what_went_over_the_wire_and_is_a_file(browser: Browser) -> None:

@@ -9,8 +9,11 @@ from html import escape
 from uuid import UUID
 
 from domain.access import people
+from domain.findings import findings
+from domain.findings.findings import FindingKind, Found
 from domain.models import ApprovalRule, Deed, Delegation, Event, Export, Refund, Settlement
 from domain.models.refunds import State
+from domain.money import Money
 from domain.platform.wall import for_all
 from jobs import exports
 from tests.api.console.conftest import Browser, sign_in
@@ -125,6 +128,26 @@ async def test_a_rule_that_loosens_waits_for_another_person(browser: Browser) ->
     await browser.send(page, "end", {"own": "APPROVAL SECOND"})
     waiting = await ApprovalRule.get(name="SECOND", body__isnull=True)
     assert (await browser.send(page, "withdraw", {"rule": str(waiting.id)})).status_code == 303
+
+
+def _counts(text: str) -> dict[str, str]:
+    """What the navigation at the side says of how much waits, by entry."""
+    side = text.split('<nav class="side"')[1].split("</nav>")[0]
+    return dict(re.findall(r'href="/console/(\w+)"[^>]*>[^<]+<span class="count">(\d+)', side))
+
+
+async def test_the_navigation_says_on_every_page_how_much_waits_for_its_reader(browser: Browser) -> None:
+    assert _counts(await browser.page("/settings")) == {}
+    page, _refund = await _large(browser)
+    assert _counts(await browser.page("/settings")) == {"todo": "1"}
+    shop = browser.shop
+    what = Found(FindingKind.REPORT_UNCONFIRMED, shop.id, shop.connection.id, "n", Money(1, "BRL"), "It waits.")
+    await findings.open_finding(what)
+    assert _counts(await browser.page(page)) == {"todo": "1", "findings": "1"}
+    await sign_in(browser, "REQUESTER", "Rita", "rita@example.com")
+    assert _counts(await browser.page("/settings")) == {}
+    await sign_in(browser, "AUDITOR", "Dora", "dora@example.com")
+    assert _counts(await browser.page("/settings")) == {"findings": "1"}
 
 
 async def test_what_is_seen_is_signed_and_a_change_meanwhile_refuses(browser: Browser) -> None:
