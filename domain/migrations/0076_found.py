@@ -22,7 +22,7 @@ INDEXES = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0072_amounts")]
+    dependencies = [("models", "0075_given_up")]
 
     initial = False
 
