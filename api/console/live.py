@@ -21,6 +21,7 @@ from api.console.rendering import HEADERS, reading, render
 from api.console.serving import Visit
 from api.doors import address_of, busy
 from api.graphql.transport.authority import Watches
+from api.graphql.transport.bounds import ClientGone
 from api.graphql.transport.live_results import TOO_SLOW
 from api.graphql.transport.streams import HeldStream, until
 from domain.access.principal import Principal
@@ -74,7 +75,10 @@ async def _events(visit: Visit, page: Page, live: Live) -> AsyncIterator[str]:
                 yield ":\n\n"  # a heartbeat keeps proxies from closing it
                 continue
             count += 1
-            values = await _values(visit, page, live, asked, one)
+            try:
+                values = await _values(visit, page, live, asked, one)
+            except ClientGone:
+                return  # while the page was read again; it comes back behind what it has
             if values is None:
                 break
             yield event(cursor, render(f"{page.name}.live.html", frame, {**values, "count": count}))

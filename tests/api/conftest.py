@@ -19,6 +19,7 @@ from domain.platform import database
 from tests.conftest import Database
 from tests.kit.factories import Shop, a_shop
 from tests.kit.family import until
+from tests.kit.statements import asked
 from tests.kit.world import quick_settings, served
 from tests.sandbox.server import TLS
 
@@ -80,9 +81,8 @@ async def following(asker: Asker, query: str, **variables: Any) -> AsyncIterator
 
 
 def statements(caplog: pytest.LogCaptureFixture) -> int:
-    """How many statements were asked and logged, without the looks at a token: it is remembered for seconds only."""
-    asked = [one.getMessage() for one in caplog.records if one.name == "tortoise.db_client"]
-    return len([one for one in asked if "FROM tokens t" not in one])
+    """How many statements were asked and logged, without what is done by the clock."""
+    return len(asked(caplog))
 
 
 def global_id(row: Model) -> str:

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-import uvicorn
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from api.app import create
@@ -23,7 +22,7 @@ from domain.platform.settings import Settings
 from jobs.machine.ports import free_port
 from tests.conftest import Database, Servers
 from tests.kit.console.world import Seeded, seeded
-from tests.kit.world import quick_settings, running
+from tests.kit.world import configuration, quick_settings, running
 
 WIDE, NARROW = 1280, 390
 HEIGHTS = {WIDE: 900, NARROW: 844}
@@ -162,7 +161,7 @@ async def site(
         introspection=True,
     )
     app = create(settings)
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=1)
+    config = configuration(app, port)
     async with a_chromium() as chromium, running(config):
         world = await seeded(settings, copies=3)
         made = Site(f"http://127.0.0.1:{port}", chromium, world, settings, app)

@@ -47,11 +47,17 @@ def quick_settings(**changed: Any) -> Settings:
     return Settings(**{"secret_key": KEY, **quick, **rates, **private, **changed})
 
 
+def configuration(app: Any, port: int, **more: Any) -> uvicorn.Config:
+    """uvicorn's for a test, where a client of ours never sends into a connection that is being closed as idle."""
+    patient = {"timeout_keep_alive": 600, "timeout_graceful_shutdown": 1}  # seconds; httpx gives up after five
+    return uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, **{**patient, **more})
+
+
 @asynccontextmanager
 async def served(app: Any, scheme: str = "http", **more: Any) -> AsyncIterator[str]:
     """The application behind a real socket of 127.0.0.1; its address. `more` goes to uvicorn."""
     port = free_port()
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=1, **more)
+    config = configuration(app, port, **more)
     SERVED.add(f"127.0.0.1:{port}")
     try:
         async with running(config):

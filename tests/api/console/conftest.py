@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from api.app import create
 from domain.access import people
@@ -18,7 +17,7 @@ from domain.platform import database
 from jobs.machine.ports import free_port
 from tests.conftest import Database
 from tests.kit.factories import Shop, a_shop
-from tests.kit.world import quick_settings, running
+from tests.kit.world import configuration, quick_settings, running
 
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 
@@ -61,7 +60,7 @@ async def a_browser(
         database_url=owned.application_url, redis_url=redis_url, port=port, files=str(home / "files"), **more
     )
     app = create(settings)
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=1)
+    config = configuration(app, port)
     async with running(config), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:
         assert await database.rows("SELECT 1 AS one")
         browser = Browser(http, shop or await a_shop(), app)

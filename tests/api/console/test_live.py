@@ -1,12 +1,14 @@
 """What lives: events of one refund as they happen, resumed behind the last one, and over with the session."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import httpx
+from structlog.testing import capture_logs
 
 from domain.models import Session
 from domain.refunds import withdraw
@@ -14,6 +16,13 @@ from tests.api.console.conftest import Browser, a_browser
 from tests.conftest import Database
 from tests.kit.console.world import global_id
 from tests.kit.factories import CAUSE, a_key, a_payment, a_refund
+from tests.kit.family import until
+
+_WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
+
+
+async def _is_nothing(found: Awaitable[object]) -> bool:
+    return await found is None
 
 
 @asynccontextmanager
@@ -50,6 +59,24 @@ async def test_an_event_is_a_fragment_of_the_page_and_is_resumed_behind(browser:
         assert [one async for one in events] == [("", "")]
     async with _stream(browser, path, **{"last-event-id": first}) as stream:
         assert [one[0] async for one in _events(stream)] == [second, ""]
+
+
+async def test_who_leaves_while_the_page_is_read_again_is_no_failure(browser: Browser, own_database: Database) -> None:
+    refund = await a_refund(browser.shop, await a_payment(browser.shop), 1_000)
+    holder = await asyncpg.connect(own_database.owner_url)
+    try:
+        with capture_logs() as told:
+            async with _stream(browser, f"/refunds/{global_id('Refund', refund.id)}/live") as stream:
+                events = _events(stream)
+                await anext(events)
+                await holder.execute("BEGIN; LOCK TABLE notice_refunds")  # of the page's document, and not of canceling
+                await withdraw.cancel(browser.shop.id, refund.id, None, a_key(), CAUSE)
+                await until(lambda: holder.fetchval(_WAITING), "the page is read again")
+            await until(lambda: _is_nothing(holder.fetchval(_WAITING)), "it is read no more")
+            await asyncio.sleep(0.2)  # a failure is said behind that
+        assert [line for line in told if line["log_level"] == "error"] == []
+    finally:
+        await holder.close()
 
 
 async def test_a_stream_ends_with_its_session_and_a_session_has_so_many(

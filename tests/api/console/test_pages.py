@@ -8,7 +8,6 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
 from graphql import parse, validate
 
 from api.app import create
@@ -21,7 +20,8 @@ from domain.platform.settings import Settings
 from jobs.machine.ports import free_port
 from tests.conftest import Database, Servers
 from tests.kit.console.world import HOSTILE, Seeded, seeded
-from tests.kit.world import quick_settings, running
+from tests.kit.statements import asked
+from tests.kit.world import configuration, quick_settings, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 _BYTES_MAX = 80 * 1024
@@ -47,9 +47,7 @@ async def worlds(
     lasting_database: Database, servers: Servers, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Worlds]:
     settings = _settings(lasting_database, servers, tmp_path_factory.mktemp("files"))
-    config = uvicorn.Config(
-        create(settings), host="127.0.0.1", port=settings.port, log_config=None, timeout_graceful_shutdown=1
-    )
+    config = configuration(create(settings), settings.port)
     async with running(config), httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", timeout=20) as http:
         one, four = await seeded(settings), await seeded(settings, copies=4)
         yield Worlds(http, one, four, await seeded(settings, hostile=True))
@@ -95,8 +93,7 @@ async def test_a_page_asks_as_many_statements_for_few_rows_as_for_many(
             answer = await worlds.get(world.ana, world.path(page))
             assert answer.status_code == 200, (page.name, answer.text)
             assert len(answer.content) <= _BYTES_MAX, page.name
-            asked = [one.getMessage() for one in caplog.records if one.name == "tortoise.db_client"]
-            counted.append([one for one in asked if "INTO sessions" not in one and '"sessions"' not in one])
+            counted.append([one for one in asked(caplog) if "INTO sessions" not in one and '"sessions"' not in one])
         counts[page.name] = [len(one) for one in counted]
         assert counts[page.name][0] == counts[page.name][1], (page.name, counted)
         assert counts[page.name][1] <= page.statements, (page.name, counts[page.name])

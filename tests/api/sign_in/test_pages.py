@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-import uvicorn
 
 from api.app import create
 from api.sign_in.provider import Directory
@@ -20,7 +19,7 @@ from domain.models import Person, Session, SignInLink
 from jobs.machine.ports import free_port
 from tests.conftest import Database
 from tests.kit.factories import Shop, a_shop
-from tests.kit.world import quick_settings, running
+from tests.kit.world import configuration, quick_settings, running
 
 _USERS = [
     {"sub": "ana", "email": "Ana@example.com", "email_verified": True},
@@ -46,7 +45,7 @@ async def _browser(own_database: Database, redis_url: str, **more: Any) -> Async
     port = free_port()
     settings = quick_settings(database_url=own_database.application_url, redis_url=redis_url, port=port, **more)
     app = create(settings)
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=1)
+    config = configuration(app, port)
     async with running(config), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:
         yield Browser(http, app)
 
