@@ -83,11 +83,13 @@ async def stage(home: Path) -> AsyncIterator[Stage]:
         )
         async with database.connected(settings.database_url, all_because="a trial looks at everything"):
             await bell.connect(settings.redis_url)
-            accounts = {pse: await _account(hand.at(pse), settings) for pse in PSES}
-            told = [await listening(account.shop, receiver) for account in accounts.values()]
-            await listening(accounts[PSES[0]].shop, receiver, dead=True)
-            yield Stage(home, settings, door, http, accounts, receiver, told)
-            await bell.close()
+            try:
+                accounts = {pse: await _account(hand.at(pse), settings) for pse in PSES}
+                told = [await listening(account.shop, receiver) for account in accounts.values()]
+                await listening(accounts[PSES[0]].shop, receiver, dead=True)
+                yield Stage(home, settings, door, http, accounts, receiver, told)
+            finally:
+                await bell.close()
 
 
 async def _account(hand: SandboxClient, settings: Settings) -> Account:
