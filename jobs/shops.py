@@ -27,7 +27,7 @@ from jobs.wire.shops import ShopSender
 _LEASE_SECONDS: Final = 600.0  # of a sweep through a shop
 _YOUNG_SECONDS: Final = 60.0
 _UNOPENED_SECONDS: Final = 300.0
-_IN_A_ROW_MAX: Final = 3  # questions of a sweep without an answer: then the shop is away
+_IN_A_ROW_MAX: Final = 10  # questions of a sweep without an answer: then the shop is away
 _TABLES: Final = {
     bell.SHOP: "shops",
     bell.SHOP_NOTICE: "shop_notices",

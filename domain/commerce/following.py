@@ -32,13 +32,17 @@ WHERE r.id = ANY($2::uuid[]) AND s.shop_id = $1 AND s.state = 'LINKED' AND s.ref
   AND NOT ($3 AND s.told_state IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM shop_refunds o WHERE o.shop_id = $1 AND o.refund_id = r.id)"""
 # What was told as failed (or to be paid by hand) for good, and was paid when it was tried again: that cannot be told.
+# Nor that it came back, where a person was called for the one.
 _PAID_AFTER: Final = """
 WITH RECURSIVE paid AS (
-  SELECT r.retry_of_id AS of, r.reference FROM refunds r
-    WHERE r.id = ANY($2::uuid[]) AND r.state = 'SUCCEEDED' AND r.retry_of_id IS NOT NULL
-  UNION SELECT r.retry_of_id, p.reference FROM paid p JOIN refunds r ON r.id = p.of WHERE r.retry_of_id IS NOT NULL)
-SELECT s.id, s.told_state, p.reference FROM paid p JOIN shop_refunds s ON s.refund_id = p.of
-WHERE s.shop_id = $1 AND s.state = 'LINKED' AND s.told_state <> 'SUCCEEDED'"""
+  SELECT r.retry_of_id AS of, r.reference, r.state FROM refunds r
+    WHERE r.id = ANY($2::uuid[]) AND r.state IN ('SUCCEEDED', 'RETURNED') AND r.retry_of_id IS NOT NULL
+  UNION SELECT r.retry_of_id, p.reference, p.state FROM paid p JOIN refunds r ON r.id = p.of
+    WHERE r.retry_of_id IS NOT NULL)
+SELECT s.id, s.told_state, p.reference, p.state = 'RETURNED' AS is_back
+FROM paid p JOIN shop_refunds s ON s.refund_id = p.of
+WHERE s.shop_id = $1 AND s.state = 'LINKED' AND s.told_state <> 'SUCCEEDED'
+  AND (p.state = 'SUCCEEDED' OR s.why = 'PAID_AFTER_TOLD')"""
 
 
 async def behind() -> Sequence[UUID]:
@@ -70,6 +74,10 @@ async def follow(shop_id: UUID) -> int:
 async def _paid_after_told(shop: Shop, moved: Sequence[UUID]) -> None:
     """Call a person where a shop that asks has had its final answer, and the money has left after all."""
     for row in await rows(_PAID_AFTER, shop.id, moved):
+        if row["is_back"]:
+            said = f"{row['reference']}, which had paid it, came back: what was written in the shop by hand is not so."
+            await settle.call(shop, await ShopRefund.get(id=row["id"]), Unmatched(Why.RETURNED_AFTER_TOLD, said))
+            continue
         said = (
             f"The shop was told {row['told_state']}, and hears nothing more of it; {row['reference']}, which was made "
             "in its place, has paid it since. Correct it in the shop by hand, so that nobody pays it again."

@@ -121,11 +121,13 @@ async def _settle(delivery: Delivery, answer: Answer) -> bool:
     of, said = (delivery.id, delivery.number), _said(answer)
     if isinstance(answer, Broken):
         # It comes again when the endpoint is mended, and this try does not count.
-        return bool(await execute(_PUT_OFF, *of, 0.0, said, 1))
-    if isinstance(answer, Later) and (seconds := delay(delivery.tries, answer.seconds)) is not None:
-        return bool(await execute(_PUT_OFF, *of, seconds, said, 0))
-    state = DeliveryState.SENT if isinstance(answer, Sent) else DeliveryState.FAILED
-    moved = bool(await execute(_END, *of, state.value, said))
+        moved = bool(await execute(_PUT_OFF, *of, 0.0, said, 1))
+    elif isinstance(answer, Later) and (seconds := delay(delivery.tries, answer.seconds)) is not None:
+        moved = bool(await execute(_PUT_OFF, *of, seconds, said, 0))
+    else:
+        state = DeliveryState.SENT if isinstance(answer, Sent) else DeliveryState.FAILED
+        moved = bool(await execute(_END, *of, state.value, said))
+    # What was put off has no moment of its own any more, where an earlier one of its key is sent again meanwhile.
     if moved and delivery.ordering_key is not None:
         await execute(ARRANGE, delivery.endpoint_id, [delivery.ordering_key])
     return moved

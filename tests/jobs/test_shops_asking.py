@@ -208,3 +208,10 @@ async def test_what_was_told_as_failed_for_good_and_is_paid_after_all_calls_a_pe
     await execute("UPDATE shops SET history_position = 0")
     await vtex.work()
     assert (await ShopRefund.get(id=row.id)).waits_since is None
+    # And then the money comes back: what they have written there is not so any more.
+    paid = (await vtex.refunds())[-1]
+    await record(paid.id, Returned("BACK", "account closed"), Source(Door.NOTICE), CAUSE)
+    await vtex.work()
+    row = await ShopRefund.get(id=row.id)
+    assert (row.why, row.waits_since is not None) == ("RETURNED_AFTER_TOLD", True)
+    assert paid.reference in (row.because or "")

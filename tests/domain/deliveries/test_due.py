@@ -232,3 +232,19 @@ async def test_what_is_given_up_is_said_though_the_endpoint_takes_others_or_is_o
     await replay.replay(dev, endpoint.id, replay.Filter(states=[DeliveryState.FAILED]), CAUSE)
     await opening.look()
     assert not await Alert.exists(merchant_id=shop.id, kind=AlertKind.CHANNEL_FAILING, resolved_at=None)
+
+
+async def test_what_was_under_way_when_an_earlier_one_is_sent_again_waits_behind_it() -> None:
+    shop, endpoint, found = await a_told_shop()
+    await tried(endpoint.id, Sent("200"), 200)
+    second = await claimed(endpoint.id)
+    wanted = replay.Filter(message_ids=[found[0].message_id])
+    await replay.replay(a_person(shop, "dev", Role.ADMIN), endpoint.id, wanted, CAUSE)
+    await due.record(second, Answered(LATER, 500))
+    assert (await tried(endpoint.id, LATER)).id == found[0].id
+    pending = {one.id: one.due_at is not None for one in await Delivery.filter(state=DeliveryState.PENDING)}
+    assert [pending[one.id] for one in found[:2]] == [True, False], "The second waits for the first."
+    await all_due(endpoint.id)
+    assert (await tried(endpoint.id, Sent("200"), 200)).id == found[0].id
+    await all_due(endpoint.id)
+    assert (await claimed(endpoint.id)).delivery.id == found[1].id
