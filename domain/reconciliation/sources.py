@@ -48,7 +48,7 @@ ONE_PERSON: Final = (
     "MANAGE_CONNECTIONS sets the same (reportSourceSet, without its credentials); until then nothing is fetched."
 )
 # Who has named it, the newest first, and whether it was another place, or were other credentials, than before.
-_NAMED: Final = """SELECT actor, party,
+_NAMED: Final = """SELECT actor, party, occurred_at,
   changes ?| ARRAY['host', 'port', 'username', 'folder', 'host_key', 'credentials'] AS moved
 FROM deeds WHERE merchant_id = $1 AND object_kind = 'connection' AND object_id = $2 AND kind = 'CHANGE'
   AND operation = 'reportSourceSet' ORDER BY id DESC LIMIT 100"""
@@ -211,7 +211,8 @@ async def _is_named_by_two(source: ReportSource) -> bool:
     later: list[Mapping[str, Any]] = []
     for row in await rows(_NAMED, source.merchant_id, str(source.connection_id)):
         if row["moved"]:
-            makers = await vouching.behind({one["party"] for one in (row, *later) if one["party"] is not None})
+            parties = {one["party"] for one in (row, *later) if one["party"] is not None}
+            makers = await vouching.behind(parties, row["occurred_at"])
             return any(not _is_same(row, one, makers) for one in later)
         later.append(row)
     return False
