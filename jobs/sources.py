@@ -45,6 +45,9 @@ async def visit(source_id: UUID, sender: Sender, settings: Settings) -> None:
         connection = await Connection.get(id=source.connection_id)
         if connection.state not in SENDING or not connection.enabled:
             return
+        if await sources.waits_for_another(source, connection):
+            await sources.failed(source, connection, sources.ONE_PERSON)
+            return
         try:
             account = await _account(source, settings)
             async with opened(account, sender.look_ups) as server:

@@ -5,18 +5,22 @@ identity provider vouches for whom it signs in; so does the owner of the databas
 """
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from domain.access.principal import Principal
 from domain.platform.database import for_all, rows
 
-# Of sessions and tokens that live, or did within 30 days. A token that such a session made has it from the session.
+# Of sessions and tokens that live, or did within 30 days before a moment. A token that such a session made has it from
+# the session.
 _BEHIND: Final = """
 SELECT person_id AS party, vouched_by_id AS voucher FROM sessions
-WHERE person_id = ANY($1) AND vouched_by_id IS NOT NULL AND expires_at > now() - interval '30 days'
+WHERE person_id = ANY($1) AND vouched_by_id IS NOT NULL
+  AND expires_at > least(now(), $2::timestamptz) - interval '30 days'
 UNION SELECT party_id, vouched_by_id FROM tokens
-WHERE party_id = ANY($1) AND vouched_by_id IS NOT NULL AND expires_at > now() - interval '30 days'"""
+WHERE party_id = ANY($1) AND vouched_by_id IS NOT NULL
+  AND expires_at > least(now(), $2::timestamptz) - interval '30 days'"""
 # People of a merchant, be it that they are none any more, who have signed in by a link that one of these made.
 _MADE_BY: Final = """
 SELECT DISTINCT g.person_id AS party FROM grants g WHERE g.merchant_id = $1 AND g.person_id IS NOT NULL AND (
@@ -31,10 +35,13 @@ ADVICE: Final = (
 
 
 @for_all("a person may have a part in several merchants, and signs in at their own")
-async def behind(parties: Collection[UUID]) -> Mapping[UUID, frozenset[UUID]]:
-    """Whoever may have done what each of these did: the makers of the links by which they signed in."""
+async def behind(parties: Collection[UUID], since: datetime | None = None) -> Mapping[UUID, frozenset[UUID]]:
+    """Whoever may have done what each of these did: the makers of the links by which they signed in.
+
+    `since`: when the first of it was done; what waits for a second person outlives the session it was done in.
+    """
     found: dict[UUID, frozenset[UUID]] = {}
-    for row in await rows(_BEHIND, list(parties)) if parties else ():
+    for row in await rows(_BEHIND, list(parties), since) if parties else ():
         found[row["party"]] = found.get(row["party"], frozenset()) | {row["voucher"]}
     return found
 
@@ -47,9 +54,9 @@ async def all_hands(principal: Principal) -> frozenset[UUID]:
     return hands | {row["party"] for row in await rows(_MADE_BY, principal.merchant_id, list(hands))}
 
 
-async def is_same(principal: Principal, party: UUID | None) -> bool:
-    """Whether one pair of hands may be both, this principal and whoever answers for another deed."""
+async def is_same(principal: Principal, party: UUID | None, since: datetime | None) -> bool:
+    """Whether one pair of hands may be both: this principal, and whoever answers for a deed of that moment."""
     if party is None:
         return False
-    makers = (await behind([party])).get(party, frozenset())
+    makers = (await behind([party], since)).get(party, frozenset())
     return not principal.hands.isdisjoint({party, *makers})

@@ -177,7 +177,9 @@ async def confirm(principal: Principal, batch_id: UUID, digest: str, cause: Caus
 
 
 async def _check_may(principal: Principal, row: Batch) -> None:
-    is_own = await vouching.is_same(principal, row.party) or same_person(row.created_by, principal.holder)
+    is_own = await vouching.is_same(principal, row.party, row.created_at) or same_person(
+        row.created_by, principal.holder
+    )
     by_two = row.by_two
     if by_two is None and is_own:
         principal.require_everywhere(NEEDED[SheetKind(row.kind)])

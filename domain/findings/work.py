@@ -332,7 +332,9 @@ async def _waiting(finding: Finding) -> FindingResolution:
 
 
 async def _check_other(principal: Principal, said: FindingResolution) -> None:
-    if await vouching.is_same(principal, said.proposed_by_id) or same_person(said.proposed_by, principal.holder):
+    if await vouching.is_same(principal, said.proposed_by_id, said.proposed_at) or same_person(
+        said.proposed_by, principal.holder
+    ):
         raise Forbidden(
             "You said it yourself; at this amount another person with WORK_FINDINGS must confirm it. If there is "
             f"nobody else, invite a second person (personInvite); {vouching.ADVICE}.",

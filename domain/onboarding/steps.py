@@ -46,7 +46,7 @@ async def is_a_maker(principal: Principal, connection: Connection) -> bool:
     if any(same_person(name, principal.holder) for _, name in made):
         return True
     for party in {party for party, _ in made}:
-        if await vouching.is_same(principal, party):
+        if await vouching.is_same(principal, party, connection.created_at):
             return True
     return False
 

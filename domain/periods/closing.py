@@ -110,7 +110,7 @@ async def confirm(
     """
     principal.require_everywhere(Permission.CLOSE_PERIODS)
     proposed = await _proposed(principal, closing_id)
-    if await vouching.is_same(principal, proposed.proposed_by_id) or same_person(
+    if await vouching.is_same(principal, proposed.proposed_by_id, proposed.proposed_at) or same_person(
         proposed.proposed_by, principal.holder
     ):
         raise Forbidden(

@@ -147,7 +147,9 @@ async def _held(principal: Principal, report_id: UUID) -> HandedReport:
 
 
 async def _check_other(principal: Principal, row: HandedReport) -> None:
-    if await vouching.is_same(principal, row.handed_in_by_id) or same_person(row.handed_in_by, principal.holder):
+    if await vouching.is_same(principal, row.handed_in_by_id, row.created_at) or same_person(
+        row.handed_in_by, principal.holder
+    ):
         raise Forbidden(
             "You handed it in yourself; another person with KEEP_BOOKS must confirm it. If there is nobody else, "
             f"invite a second person (personInvite); {vouching.ADVICE}.",

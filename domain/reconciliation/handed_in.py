@@ -115,7 +115,7 @@ async def repeat(principal: Principal, connection_id: UUID, business_date: date,
 
 async def delivered(connection: Connection, came: Came, by: str) -> HandedReport | None:
     """A file that a folder or a server has; it is judged and entered by whoever found it. Its row is there before.
-    These are an operator's, as the connection itself is: nobody confirms what they bring.
+    A folder is the operator's, and a live account's server two people's: nobody confirms what they bring.
 
     None: it failed a while ago, and has its turn later.
     """

@@ -1,13 +1,13 @@
 """Servers from which reports are fetched by SFTP: whose, with what, and how the last visit went.
 
 The server's key is pinned: there is no first time that is believed. Password and private key are sealed, and never
-shown again.
+shown again. What it has is entered as a PSE's word: so of a live account two people name the same server.
 """
 
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,6 +15,8 @@ from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key, load_ssh_public_key
 
+from domain.access import vouching
+from domain.access.holders import same_person
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.addresses import names
@@ -26,6 +28,7 @@ from domain.deeds.deeds import Of
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, ReportSource
+from domain.models.connections import ConnectionState
 from domain.platform import bell, data_keys
 from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidInput, NotFound
@@ -40,6 +43,15 @@ _KEY: Final = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521))
 _PASSWORD_MAX: Final = 500
 _PRIVATE_KEY_MAX: Final = 20_000
 _VISITED: Final = "The server was visited."
+ONE_PERSON: Final = (
+    "One person alone has named this server, and what it has would be entered as the PSE's word: another person with "
+    "MANAGE_CONNECTIONS sets the same (reportSourceSet, without its credentials); until then nothing is fetched."
+)
+# Who has named it, the newest first, and whether it was another place, or were other credentials, than before.
+_NAMED: Final = """SELECT actor, party, occurred_at,
+  changes ?| ARRAY['host', 'port', 'username', 'folder', 'host_key', 'credentials'] AS moved
+FROM deeds WHERE merchant_id = $1 AND object_kind = 'connection' AND object_id = $2 AND kind = 'CHANGE'
+  AND operation = 'reportSourceSet' ORDER BY id DESC LIMIT 100"""
 _ACTION: Final = "Mend what it says, or set host, key and credentials anew (reportSourceSet); it is visited by itself."
 
 
@@ -86,7 +98,10 @@ async def set_for(
         if secrets is not None:
             changes["credentials"] = [None, "replaced"]
         await deeds.note(connection.merchant_id, SET, Of("connection", connection_id), cause, changes)
-    if new.enabled:
+    made = await ReportSource.get(id=source_id)
+    if new.enabled and await waits_for_another(made, connection):
+        await execute("UPDATE report_sources SET said = $2 WHERE id = $1", source_id, ONE_PERSON)
+    elif new.enabled:
         await bell.ring(bell.SOURCE, source_id, queue=bell.BATCH_QUEUE)
     return await ReportSource.get(id=source_id)
 
@@ -185,6 +200,27 @@ async def begun(source: ReportSource) -> bool:
             VISIT_SECONDS,
         )
     )
+
+
+async def waits_for_another(source: ReportSource, connection: Connection) -> bool:
+    """Whether nothing is fetched yet: the account is live, and nobody but who chose the server has named it."""
+    return connection.state is ConnectionState.ACTIVE and not await _is_named_by_two(source)
+
+
+async def _is_named_by_two(source: ReportSource) -> bool:
+    later: list[Mapping[str, Any]] = []
+    for row in await rows(_NAMED, source.merchant_id, str(source.connection_id)):
+        if row["moved"]:
+            parties = {one["party"] for one in (row, *later) if one["party"] is not None}
+            makers = await vouching.behind(parties, row["occurred_at"])
+            return any(not _is_same(row, one, makers) for one in later)
+        later.append(row)
+    return False
+
+
+def _is_same(one: Mapping[str, Any], other: Mapping[str, Any], makers: Mapping[UUID, Collection[UUID]]) -> bool:
+    hands, others = ({row["party"], *makers.get(row["party"], ())} - {None} for row in (one, other))
+    return not hands.isdisjoint(others) or same_person(one["actor"], other["actor"])
 
 
 async def visited(source: ReportSource) -> None:

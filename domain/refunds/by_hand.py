@@ -189,7 +189,9 @@ async def transfer_returned(principal: Principal, refund_id: UUID, why: str, cau
                 path=["input", "refundId"],
                 current_state=refund.state,
             )
-        if await vouching.is_same(principal, paid.settled_by_id) or same_person(paid.settled_by, principal.holder):
+        if await vouching.is_same(principal, paid.settled_by_id, paid.settled_at) or same_person(
+            paid.settled_by, principal.holder
+        ):
             raise Forbidden(f"{paid.settled_by} settled it; another person must say that the bank gave it back.")
         await TransferReturn.create(
             id=uuid4(),

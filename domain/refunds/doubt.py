@@ -142,7 +142,7 @@ async def _propose_or_confirm(principal: Principal, refund: Refund, attempt: int
         await find.check_also(principal, refund.id, early, had=had)
     found = await rows(
         # A vote counts for the refund as it was: not after another send, nor after a move.
-        "SELECT id, verdict, pse_reference, proposed_by, proposed_by_id, attempt = $2 AND NOT EXISTS ("
+        "SELECT id, verdict, pse_reference, proposed_by, proposed_by_id, proposed_at, attempt = $2 AND NOT EXISTS ("
         "  SELECT 1 FROM events e WHERE e.refund_id = $1 AND e.previous_state <> e.state "
         "  AND e.occurred_at > v.proposed_at) AS counts "
         "FROM doubt_verdicts v WHERE refund_id = $1 AND withdrawn_at IS NULL AND confirmed_at IS NULL",
@@ -154,7 +154,7 @@ async def _propose_or_confirm(principal: Principal, refund: Refund, attempt: int
         await _propose(principal, refund, attempt, said, found, cause)
         return False
     proposer = found[0]
-    same = await vouching.is_same(principal, proposer["proposed_by_id"])
+    same = await vouching.is_same(principal, proposer["proposed_by_id"], proposer["proposed_at"])
     if same or same_person(proposer["proposed_by"], principal.holder):
         raise Forbidden(
             "You proposed this verdict yourself; another person must confirm it.", path=["input", "refundId"]

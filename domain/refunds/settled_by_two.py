@@ -42,7 +42,9 @@ async def propose_or_confirm(
     if found is None or found.taken_at_sequence != taken or not _says_the_same(found, evidence):
         await _propose(principal, refund, evidence, kind, taken, cause)
         return None
-    if await vouching.is_same(principal, found.proposed_by_id) or same_person(found.proposed_by, principal.holder):
+    if await vouching.is_same(principal, found.proposed_by_id, found.proposed_at) or same_person(
+        found.proposed_by, principal.holder
+    ):
         raise Forbidden(
             "You settled it yourself; at this amount another person with SETTLE_MANUALLY must say the same. If there "
             "is nobody else, invite a second person (personInvite).",

@@ -60,7 +60,9 @@ async def confirmed(principal: Principal, row: VatReversal) -> VatWriteOff:
     InvalidState.
     """
     made = await _waiting(row)
-    if await vouching.is_same(principal, made.proposed_by_id) or same_person(made.proposed_by, principal.holder):
+    if await vouching.is_same(principal, made.proposed_by_id, made.proposed_at) or same_person(
+        made.proposed_by, principal.holder
+    ):
         raise Forbidden(
             "You said it yourself; at this amount another person with KEEP_BOOKS must confirm it. If there is nobody "
             f"else, invite a second person (personInvite); {vouching.ADVICE}.",

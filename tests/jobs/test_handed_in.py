@@ -20,6 +20,7 @@ from tortoise.exceptions import IntegrityError
 
 from domain import invariants
 from domain.access.tokens import Role
+from domain.cause import Cause
 from domain.connections import connections
 from domain.connections.connections import NewConnection
 from domain.files import tickets
@@ -630,10 +631,18 @@ def _old(path: Path, content: bytes, seconds: float = 3_600) -> Path:
     return path
 
 
-async def _source(world: World, port: int, key: str, **more: Any) -> ReportSource:
-    boss = a_person(world.shop, "boss", Role.ADMIN)
-    new = NewSource("127.0.0.1", port, "loja", "/out", key, password=more.pop("password", "open sesame"), **more)
-    return await sources.set_for(boss, world.shop.connection.id, new, world.settings.secret_key, CAUSE)
+async def _named(
+    world: World, by: str, port: int, key: str, password: str | None, folder: str = "/out"
+) -> ReportSource:
+    boss = a_person(world.shop, by, Role.ADMIN)
+    new = NewSource("127.0.0.1", port, "loja", folder, key, password=password)
+    cause = Cause("request-of-the-test", boss.holder, boss.party)
+    return await sources.set_for(boss, world.shop.connection.id, new, world.settings.secret_key, cause)
+
+
+async def _source(world: World, port: int, key: str, password: str = "open sesame") -> ReportSource:
+    await _named(world, "boss", port, key, password)
+    return await _named(world, "second", port, key, None)
 
 
 async def _visit(world: World, source: ReportSource, owner_rows: OwnerRows) -> ReportSource:
@@ -668,6 +677,28 @@ async def test_a_pses_server_is_visited_each_version_is_taken_once_and_nothing_i
     assert len(list(out.iterdir())) == 9
     assert await _in_force() == [("a.csv", _day())]
     assert await invariants.check() == []
+
+
+async def test_nothing_is_fetched_from_a_server_that_one_person_alone_has_named(
+    world: World, pse: Dated, owner_rows: OwnerRows, tmp_path: Path
+) -> None:
+    for folder in ("out", "in"):
+        (tmp_path / "pse" / folder).mkdir(parents=True)
+        _old(tmp_path / "pse" / folder / "a.csv", folder.encode())
+    pse.told = {"a.csv": await _lines(world)}
+    async with _server(tmp_path / "pse") as (port, key):
+        for password in ("open sesame", None):  # and again by the same hand
+            source = await _visit(world, await _named(world, "boss", port, key, password), owner_rows)
+            assert "another person" in str(source.said).lower()
+            assert await HandedReport.all().count() == 0
+        source = await _visit(world, await _named(world, "Second", port, key, None), owner_rows)
+        assert (source.said, (await HandedReport.get()).state) == (None, "TAKEN")
+        for by in ("second", "SECOND"):  # who looks elsewhere looks alone, however they are written
+            source = await _visit(world, await _named(world, by, port, key, None, "/in"), owner_rows)
+            assert "another person" in str(source.said).lower()
+        # What is not live yet moves no money: there one person tries.
+        await owner_rows("UPDATE connections SET state = 'SANDBOX'")
+        assert (await _visit(world, source, owner_rows)).said is None
 
 
 async def _waiting_nights(count: int) -> None:

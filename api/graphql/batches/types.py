@@ -190,7 +190,7 @@ class Batch:
 
     @strawberry.field(description="Whether you handed it in, or may have: then another person confirms a large one.")
     async def is_yours(self, info: Info) -> bool:
-        return await vouching.is_same(info.context.principal, self.batch.party)
+        return await vouching.is_same(info.context.principal, self.batch.party, self.batch.created_at)
 
     @strawberry.field(description="Rows and amounts by verdict, currency and store; the first hundred.")
     async def totals(self) -> list[BatchTotal]:

@@ -66,7 +66,8 @@ async def of_all(refunds: Sequence[Refund], named: Mapping[UUID, Destination]) -
         pairs[row["refund_id"]].append((row["name"], row["party"]))
     for refund_id, destination in named.items():
         pairs[refund_id].append((destination.provided_by, destination.provided_by_id))
-    makers = await vouching.behind({party for found in pairs.values() for _, party in found if party is not None})
+    parties = {party for found in pairs.values() for _, party in found if party is not None}
+    makers = await vouching.behind(parties, min((refund.created_at for refund in refunds), default=None))
     for found in pairs.values():
         found += [(None, maker) for _, party in list(found) if party is not None for maker in makers.get(party, ())]
     return {refund_id: _involved(found) for refund_id, found in pairs.items()}

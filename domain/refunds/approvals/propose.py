@@ -109,7 +109,9 @@ async def confirm(principal: Principal, rule_id: UUID, cause: Cause) -> Approval
     principal.require_everywhere(Permission.MANAGE_RULES)
     async with transaction():
         row = await _open(principal, rule_id)
-        if await vouching.is_same(principal, row.proposed_by_id) or same_person(row.proposed_by, principal.holder):
+        if await vouching.is_same(principal, row.proposed_by_id, row.proposed_at) or same_person(
+            row.proposed_by, principal.holder
+        ):
             raise Forbidden(
                 "You proposed it yourself; another person with MANAGE_RULES must confirm what loosens. If there is "
                 "nobody else, invite a second person (personInvite with the role ADMIN).",
