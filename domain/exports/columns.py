@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from domain.exports.asked import Kind
+from domain.models.findings import ClosingReason
 
 ROWS_MAX: Final = 1_000_000
 
@@ -22,17 +23,20 @@ class Holds(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`title` is what a person reads; `hidden`: for our own reader, where a sheet comes back."""
+    """`title` is what a person reads; `hidden`: for our own reader, where a sheet comes back; `choices`: of which a
+    workbook offers a list in each cell.
+    """
 
     title: str
     key: str
     of: Holds = Holds.TEXT
     hidden: bool = False
     summed: bool = False
+    choices: Sequence[str] = ()
 
 
 DECISION: Final = (
-    Column("Decision", "decision"),
+    Column("Decision", "decision", choices=tuple(ClosingReason)),
     Column("Note", "note"),
     Column("Account", "account"),
     Column("Came", "came"),

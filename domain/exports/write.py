@@ -87,6 +87,9 @@ class Xlsx(Writer):
             wide = 2 if one.of is Holds.MONEY else 1
             options = {"hidden": True} if one.hidden else {}
             self._sheet.set_column(place, place + wide - 1, 18, self._text if one.of is Holds.TEXT else None, options)
+            if one.choices:  # what is written otherwise is warned of, and read all the same
+                offered = {"validate": "list", "source": list(one.choices), "error_type": "warning"}
+                self._sheet.data_validation(1, place, XLSX_ROWS_MAX, place, offered)
             place += wide
         for place, title in enumerate(titles(self.columns)):
             self._sheet.write_string(0, place, title, self._bold)

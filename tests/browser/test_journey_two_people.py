@@ -85,8 +85,8 @@ async def test_a_month_is_closed_by_two_people_in_two_browsers(site: Site) -> No
     await first.goto(f"{site.url}/console/books/month?month={month}")
     await follow(first, "#form-propose button")
     await first.wait_for_selector(".flash")
-    await follow(first, "#form-confirm button")  # by who proposed it
-    await first.wait_for_selector("#problems-confirm")
+    assert await first.locator("#form-withdraw").count() == 1
+    assert await first.locator("#form-confirm").count() == 0, "who proposed it is offered to take it back, and no more"
     assert (await PeriodClosing.get(merchant_id=shop.id)).confirmed_at is None
 
     second = await site.page(NARROW, "es", "dark", who=davi)

@@ -79,11 +79,13 @@ def _people(data: Data) -> dict[str, str]:
 def export_view(asked: Asked, data: Data) -> Mapping[str, Any]:
     """The list's filter in words, and what was made of the log already."""
     kept = _kept(asked)
+    made = [edge["node"] for edge in data["exports"]["edges"] if edge["node"]["kind"] == "AUDIT"]
     words = {**{name: _(word) for name, (_mark, word, _tone) in KINDS.items()}, **_people(data)}
     return {
         "narrowed": [(_(_LABELS[name]), words.get(value, value)) for name, value in kept],
-        "made": [edge["node"] for edge in data["exports"]["edges"] if edge["node"]["kind"] == "AUDIT"],
+        "made": made,
         "signs": {name: (mark, _(word), tone) for name, (mark, word, tone) in _MAKING.items()},
+        "under_way": any(one["state"] in ("QUEUED", "RUNNING") for one in made),
         "kept": urlencode(kept),
     }
 
@@ -102,4 +104,4 @@ def exported(asked: Asked, payload: Data) -> Done:
     """To the list of what is made, of the same filter."""
     query = urlencode(_kept(asked))
     where = f"/console/audit/export?{query}" if query else "/console/audit/export"
-    return Done(where, _("The file is being made. Load this page again to fetch it."))
+    return Done(where, _("The file is being made."))

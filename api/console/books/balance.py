@@ -61,7 +61,7 @@ def exported(asked: Asked) -> Mapping[str, Any]:
 
 def done(asked: Asked, payload: Data) -> Done:
     """Where the files that are made are."""
-    return Done("/console/refunds/export", _("The file is being made. Load this page again to fetch it."))
+    return Done("/console/refunds/export", _("The file is being made."))
 
 
 def of_account(asked: Asked) -> Mapping[str, Any]:

@@ -47,6 +47,7 @@ def view(asked: Asked, data: Data) -> Mapping[str, Any]:
         "reasons": [(name, _(word)) for name, word in names.REASONS.items()],
         "currencies": [(one, one) for one in CURRENCIES],
         "kinds": _KINDS,
+        "under_way": any(one["node"]["state"] in ("QUEUED", "RUNNING") for one in data["exports"]["edges"]),
         "signs": {name: (mark, _(word), tone) for name, (mark, word, tone) in _SIGNS.items()},
     }
 
@@ -76,4 +77,4 @@ def input_of(asked: Asked) -> Mapping[str, Any]:
 
 def done(asked: Asked, payload: Data) -> Done:
     """Back to the list of what is made."""
-    return Done("/console/refunds/export", _("The file is being made. Load this page again to fetch it."))
+    return Done("/console/refunds/export", _("The file is being made."))

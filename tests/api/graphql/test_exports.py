@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import os
+import re
 import zipfile
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -149,6 +150,9 @@ async def test_findings_go_out_come_back_filled_in_and_are_resolved_row_by_row(
     _, given = await _exported(asker, settings, "FINDINGS", "XLSX")
     by_id = {row["Finding"]: row for row in _sheet(given)}
     assert len(by_id) == 8
+    with zipfile.ZipFile(io.BytesIO(given)) as packed:
+        offered = re.findall(r"<formula1>\"([A-Z_,]+)\"</formula1>", packed.read("xl/worksheets/sheet1.xml").decode())
+    assert offered == [",".join(ClosingReason)], "a decision is chosen from a list in its cell"
     assert (by_id[str(nasty.id)]["What differs"], by_id[str(small.id)]["Amount (minor units)"]) == (_NASTY, "1500")
     assert by_id[str(small.id)]["Amount"] == "15"
     assert by_id[str(large.id)]["Decision"] == ""
