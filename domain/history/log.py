@@ -40,9 +40,16 @@ _EVENTS: Final = (
     "      THEN jsonb_build_array(e.previous_state, e.state) END, "
     "    'code', CASE WHEN e.code IS NOT NULL THEN jsonb_build_array(NULL, e.code) END, "
     "    'said', CASE WHEN e.message IS NOT NULL THEN jsonb_build_array(NULL, e.message) END)) AS changes, "
-    "  e.occurred_at FROM event_seals s JOIN events e ON e.id = s.event_id "
+    "  e.occurred_at FROM {events} "
     "WHERE s.merchant_id = $1 AND e.merchant_id = $1 AND s.position > $2 AND s.position < $3 "
     f"  AND (e.actor <> ALL($5::varchar[]) OR {_COVERED} AND num_nonnulls(e.party, e.token_id, e.session_id) > 0)"
+)
+_JOINED: Final = "event_seals s JOIN events e ON e.id = s.event_id"
+# Where nobody and nothing is named the seals are read in the list's order, and each event is looked up: PostgreSQL
+# believes that hardly any is a person's, and would read all that the merchant ever had to sort out those few.
+_IN_ORDER: Final = (
+    "(SELECT * FROM event_seals WHERE merchant_id = $1 AND position > $2 AND position < $3 AND event_id IS NOT NULL "
+    "  ORDER BY position {order} OFFSET 0) s CROSS JOIN LATERAL (SELECT * FROM events WHERE id = s.event_id OFFSET 0) e"
 )
 _DEEDS: Final = (
     "SELECT s.position, s.hash, d.kind, d.operation, d.object_kind, d.object_id, d.actor, d.party, d.person_id, "
@@ -50,6 +57,10 @@ _DEEDS: Final = (
     "FROM event_seals s JOIN deeds d ON d.id = s.deed_id "
     "WHERE s.merchant_id = $1 AND d.merchant_id = $1 AND s.position > $2 AND s.position < $3"
 )
+# A page is looked for among so many events first, and among all where it is not full by then.
+_STEP_EVENTS: Final = 1_000
+_STEP: Final = """SELECT position FROM event_seals WHERE merchant_id = $1 AND position > $2 AND position < $3
+  AND event_id IS NOT NULL ORDER BY position {order} OFFSET $4 LIMIT 1"""
 # The first position whose moment is not before $3, by halving up to the last ($2); one behind it: there is none.
 _FIRST_SINCE: Final = """WITH RECURSIVE halves (low, high) AS (SELECT 1::bigint, $2::bigint + 1
 UNION ALL SELECT CASE WHEN f.at < $3 THEN f.position + 1 ELSE h.low END,
@@ -135,9 +146,29 @@ async def entries(
     low, high = await _bounds(merchant_id, wanted)
     if behind is not None:
         low, high = (low, min(high, behind)) if newest_first else (max(low, behind), high)
-    query = await _query(merchant_id, wanted, low, high)
+    if not _is_named(wanted):
+        near = await _step(merchant_id, low, high, newest_first=newest_first)
+        found = await _between(merchant_id, wanted, near, limit, newest_first=newest_first)
+        if len(found) == limit or near == (low, high):
+            return found
+    return await _between(merchant_id, wanted, (low, high), limit, newest_first=newest_first)
+
+
+async def _step(merchant_id: UUID, low: int, high: int, *, newest_first: bool) -> tuple[int, int]:
+    found = await rows(_STEP.format(order="DESC" if newest_first else "ASC"), merchant_id, low, high, _STEP_EVENTS)
+    if not found:
+        return low, high
+    end: int = found[0]["position"]
+    return (end, high) if newest_first else (low, end)
+
+
+async def _between(
+    merchant_id: UUID, wanted: WantedHistory, positions: tuple[int, int], limit: int, *, newest_first: bool
+) -> list[LogEntry]:
+    """The first `limit` between two positions, both excluded."""
+    query = await _query(merchant_id, wanted, *positions)
     order = f"ORDER BY position {'DESC' if newest_first else 'ASC'} LIMIT {query.bind(limit)}"
-    events = f"({_with(_EVENTS, query.of_events)} {order})"
+    events = f"({_with(_events(wanted, newest_first=newest_first), query.of_events)} {order})"
     deeds = f"({_with(_DEEDS, query.of_deeds)} {order})"
     found = await rows(f"{events} UNION ALL {deeds} {order}", *query.values)
     return [LogEntry(**{**row, "changes": bell.deserialize(row["changes"].encode())}) for row in found]
@@ -148,9 +179,20 @@ async def count(principal: Principal, wanted: WantedHistory, most: int = COUNTED
     principal.require_everywhere(Permission.READ_AUDIT)
     query = await _query(principal.merchant_id, wanted, *await _bounds(principal.merchant_id, wanted))
     order = f"ORDER BY position DESC LIMIT {query.bind(most + 1)}"  # as a page is read, by the same indexes
-    events = f"({_with(_EVENTS, query.of_events)} {order})"
+    events = f"({_with(_events(wanted), query.of_events)} {order})"
     deeds = f"({_with(_DEEDS, query.of_deeds)} {order})"
     return await counted_rows(f"{events} UNION ALL {deeds} {order}", *query.values)
+
+
+def _is_named(wanted: WantedHistory) -> bool:
+    """Whether somebody or something is, of which hardly anything is in the log."""
+    of_one = (wanted.person_id, wanted.token_id, wanted.object_id)
+    return any(one is not None for one in of_one) or wanted.object_kind not in (None, REFUND)
+
+
+def _events(wanted: WantedHistory, *, newest_first: bool = True) -> str:
+    in_order = _IN_ORDER.format(order="DESC" if newest_first else "ASC")
+    return _EVENTS.replace("{events}", _JOINED if _is_named(wanted) else in_order)
 
 
 def _with(statement: str, conditions: Sequence[str]) -> str:

@@ -107,3 +107,31 @@ async def test_an_event_that_the_version_before_sealed_is_whole_and_tells_by_nam
     assert await _told(shop, WantedHistory(token_id=token.by.token_id)) == ["REQUESTED"]
     (told,) = await log.entries(shop.id, WantedHistory(), None, 9)
     assert (told.party, told.token_id) == (None, None)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+async def test_a_page_that_is_not_full_among_the_next_events_is_looked_for_among_all(
+    newest_first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = await a_shop()
+    cause = await _token(shop, "erp")
+    asked = [await _asked(shop, cause) for _ in range(4)]
+    for _ in range(3):  # what happens by itself is stepped over
+        await _asked(shop, Cause("r", "worker"))
+    await _asked(shop, cause)
+    await cancel(shop.id, asked[0], None, a_key(), cause)
+    await _seal_all()
+
+    async def pages(step: int) -> list[tuple[int, str]]:
+        monkeypatch.setattr(log, "_STEP_EVENTS", step)
+        found: list[tuple[int, str]] = []
+        while True:
+            behind = found[-1][0] if found else None
+            page = await log.entries(shop.id, WantedHistory(), behind, 2, newest_first=newest_first)
+            found += [(one.position, one.operation) for one in page]
+            if len(page) < 2:
+                return found
+
+    whole = await pages(1_000)
+    assert len(whole) == 6
+    assert [await pages(step) for step in (0, 1, 2, 3, 5)] == [whole] * 5
