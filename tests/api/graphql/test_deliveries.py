@@ -10,9 +10,12 @@ import pytest
 from domain.access.permissions import Permission
 from domain.access.principal import Principal, reach_of
 from domain.access.tokens import Role
-from domain.deliveries import endpoints
+from domain.deliveries import endpoints, find
+from domain.deliveries.channels.channel import Message
 from domain.deliveries.endpoints import EndpointChange, NewEndpoint
+from domain.deliveries.find import Wanted
 from domain.deliveries.opened import address_of
+from domain.deliveries.post import post
 from domain.findings import findings
 from domain.models import AlertRule, Deed, Delivery, DeliveryTry, Endpoint
 from domain.models.deliveries import EndpointKind
@@ -162,6 +165,9 @@ async def test_who_reads_one_store_alone_is_told_no_sums_of_all_by_a_channel() -
     desk = (await endpoints.create(a_person(shop, "dev", Role.DEVELOPER), new, KEY, CAUSE)).endpoint
     with pytest.raises(Forbidden, match="READ"):
         await endpoints.change(clerk, desk.id, EndpointChange(url="other@shop.example"), KEY, CAUSE)
+    await post(desk, Message("digest_1", "alert.digest", "Yesterday", "BRL 1,000.00 left."))
+    seen = [await find.deliveries(one, Wanted()).count() for one in (clerk, a_person(shop, "dev", Role.DEVELOPER))]
+    assert seen == [0, 1]
 
 
 async def test_an_address_on_another_host_gets_another_secret_and_one_on_the_same_keeps_it() -> None:
