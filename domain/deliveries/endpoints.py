@@ -151,8 +151,9 @@ def _check(principal: Principal, name: str, types: Sequence[str], per_minute: in
         raise InvalidInput("Only a webhook is told events; others are told alerts.", path=["input", "types"])
     if not types and kind is EndpointKind.WEBHOOK:
         raise InvalidInput("Say which types of event are wanted; * is all.", path=["input", "types"])
-    for permission in catalogue.needed(types):
-        principal.require_everywhere(permission)  # nobody hears by an endpoint what they may not read
+    # Nobody hears by an endpoint what they may not read: alerts and the digest are of all stores.
+    for permission in catalogue.needed(types) if kind is EndpointKind.WEBHOOK else [Permission.READ]:
+        principal.require_everywhere(permission)
 
 
 def _check_url(kind: EndpointKind, url: str, merchant_id: UUID) -> None:

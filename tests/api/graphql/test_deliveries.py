@@ -1,21 +1,32 @@
 """Endpoints and deliveries through the API: made, changed, tried out, sent again, and never another merchant's."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from domain.access.permissions import Permission
+from domain.access.principal import Principal, reach_of
 from domain.access.tokens import Role
+from domain.deliveries import endpoints, find
+from domain.deliveries.channels.channel import Message
+from domain.deliveries.endpoints import EndpointChange, NewEndpoint
+from domain.deliveries.find import Wanted
 from domain.deliveries.opened import address_of
+from domain.deliveries.post import post
 from domain.findings import findings
 from domain.models import AlertRule, Deed, Delivery, DeliveryTry, Endpoint
+from domain.models.deliveries import EndpointKind
+from domain.problems import Forbidden
 from domain.pse.vocabulary import Declined
 from jobs import deliveries
 from jobs.deliveries import Tools
 from jobs.wire.abroad import Abroad
 from tests.domain.deliveries.places import made
 from tests.domain.history.test_sealed_news import a_found
-from tests.kit.factories import KEY, Shop, a_payment, a_person, a_refund, a_shop, an_answer
+from tests.kit.factories import CAUSE, KEY, Shop, a_payment, a_person, a_refund, a_shop, an_answer
 from tests.kit.receiver import receiving
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -142,6 +153,21 @@ async def test_nobody_is_told_or_shown_by_an_endpoint_what_they_may_not_read() -
     whole = {one["node"]["type"] for one in (await admin(LIST, filter={}))["deliveries"]["edges"]}
     assert whole >= {"finding.opened", "deed.change"}
     assert not any(one.startswith(("finding.", "night.", "deed.")) for one in seen)
+
+
+async def test_who_reads_one_store_alone_is_told_no_sums_of_all_by_a_channel() -> None:
+    shop = await a_shop()
+    reach = reach_of((frozenset({Permission.MANAGE_NEWS}), None), (frozenset({Permission.READ}), shop.store.id))
+    clerk = Principal(uuid4(), shop.id, "clerk", reach, datetime.now(UTC) + timedelta(hours=1))
+    new = NewEndpoint(EndpointKind.EMAIL, "desk", "clerk@shop.example")
+    with pytest.raises(Forbidden, match="READ"):
+        await endpoints.create(clerk, new, KEY, CAUSE)
+    desk = (await endpoints.create(a_person(shop, "dev", Role.DEVELOPER), new, KEY, CAUSE)).endpoint
+    with pytest.raises(Forbidden, match="READ"):
+        await endpoints.change(clerk, desk.id, EndpointChange(url="other@shop.example"), KEY, CAUSE)
+    await post(desk, Message("digest_1", "alert.digest", "Yesterday", "BRL 1,000.00 left."))
+    seen = [await find.deliveries(one, Wanted()).count() for one in (clerk, a_person(shop, "dev", Role.DEVELOPER))]
+    assert seen == [0, 1]
 
 
 async def test_an_address_on_another_host_gets_another_secret_and_one_on_the_same_keeps_it() -> None:
