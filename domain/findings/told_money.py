@@ -29,12 +29,16 @@ KINDS: Final = (
 )
 _KINDS: Final = ", ".join(f"'{kind}'" for kind in KINDS)
 _SCALES: Final = " ".join(f"WHEN '{currency}' THEN {10**places}" for currency, places in EXPONENTS.items())
-_NAMES: Final = """CASE
+# What a line `l` is called, and the names of findings about rows like it.
+CALLED: Final = """coalesce(nullif(l.reference, ''), nullif(l.pse_refund_reference, ''), concat(l.amount, '/',
+      to_char(l.booked_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS')))"""
+OF_ROWS: Final = """format('refunded-twice/%s/%s', l.payment_id, n.called),
+      format('duplicate/%s/%s/%s/%s', l.payment_id, l.type, l.state, n.called),
+      format('unclear/%s/%s', l.payment_id, n.called), format('unclear/%s/%s', l.payment_id, l.amount)"""
+_NAMES: Final = f"""CASE
     WHEN l.type = 'OTHER' THEN ARRAY[format('word/%s/%s', c.id, l.kind), format('words/%s/%s', c.id, r.name)]
     WHEN l.payment_id IS NOT NULL THEN ARRAY[
-      format('refunded-twice/%s/%s', l.payment_id, n.called),
-      format('duplicate/%s/%s/%s/%s', l.payment_id, l.type, l.state, n.called),
-      format('unclear/%s/%s', l.payment_id, n.called), format('unclear/%s/%s', l.payment_id, l.amount),
+      {OF_ROWS},
       CASE WHEN l.type = 'CAPTURE' THEN format('amount/%s', l.payment_id) END]
     WHEN n.payment IS NOT NULL THEN ARRAY[
       format('currency/%s/%s/%s/%s', c.id, n.payment, coalesce(n.reference, ''), l.currency),
@@ -55,9 +59,7 @@ told AS MATERIALIZED (SELECT l.id, r.id AS report_id, r.name AS report, c.id AS 
   LEFT JOIN payments p ON p.id = l.payment_id
   CROSS JOIN LATERAL (SELECT coalesce(p.store_id, c.default_store_id) AS store_id) s
   CROSS JOIN LATERAL (SELECT coalesce(l.payment_reference, l.payment_alias, l.order_reference) AS payment,
-    coalesce(l.reference, l.pse_refund_reference) AS reference, coalesce(nullif(l.reference, ''),
-      nullif(l.pse_refund_reference, ''), concat(l.amount, '/', to_char(l.booked_at AT TIME ZONE 'UTC',
-      'YYYYMMDDHH24MISS'))) AS called) n
+    coalesce(l.reference, l.pse_refund_reference) AS reference, {CALLED} AS called) n
   WHERE {{which}}),
 alive AS MATERIALIZED (SELECT f.id, f.merchant_id, f.fingerprint, f.currency FROM findings f
   WHERE f.connection_id IN (SELECT connection_id FROM told) AND f.kind IN ({_KINDS})

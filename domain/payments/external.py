@@ -185,6 +185,8 @@ async def untell(payment: Payment, told: str, said: str, cause: Cause, *, replac
     booked = await booked_as(name)
     if name not in booked or len(booked) > 1 or await witnessed.has(told, booked[name] if replaced else None):
         return False
+    if await standing(payment, booked[name]) < 1:
+        return False  # it has come back already, under another name
     await post(payment, booked[name], f"{name}/void", False, cause)
     for kind in _OF_MONEY:
         for each in {told, name}:

@@ -46,7 +46,9 @@ async def _book(payment: Payment, lines: Sequence[Mapping[str, Any]], cause: Cau
     ):
         await external.book(payment, known, FindingKind.MISSING_IN_LEDGER, told)
     for line in _most(nameless, "RETURNED"):
-        await unnamed.back_from_line(payment, _known(payment, line), told)
+        # As the night has it: what has a name is not what came back without one, and a person asks what that was.
+        if await external.standing(payment, line["amount"], external.name_of(payment, external.BY_AMOUNT)) > 0:
+            await unnamed.back_from_line(payment, _known(payment, line), told)
     if any(line["type"] in TYPES for line in lines):
         await chargebacks.agree([payment.id], cause)
 

@@ -28,7 +28,8 @@ _LET_IT_BE_TOLD: Final = (
     "has; then repeat that night, or resolve this with evidence."
 )
 _AWAITED_DAYS_MAX: Final = 200
-_CLOSED: Final = (FindingKind.AMOUNT_MISMATCH, FindingKind.MISSING_IN_LEDGER, FindingKind.MISSING_IN_REPORT)
+_ROWS: Final = (FindingKind.DUPLICATE_LINE, FindingKind.DUPLICATE_REFUND, FindingKind.UNCLEAR_LINE)
+_CLOSED: Final = (FindingKind.AMOUNT_MISMATCH, FindingKind.MISSING_IN_LEDGER, FindingKind.MISSING_IN_REPORT, *_ROWS)
 _AT_ONCE_MAX: Final = 20_000  # findings in memory
 # Of a refund `r`: whether a line in force proves that it left, and whether one proves that it came back.
 _LEFT: Final = (
@@ -83,6 +84,8 @@ async def close(connection: Connection, name: str) -> None:
         await taken_otherwise.agreed(connection)
     if opened & {FindingKind.AMOUNT_MISMATCH, FindingKind.MISSING_IN_LEDGER}:
         await no_longer.close(connection, name)
+    if opened & {*_ROWS}:
+        await no_longer.close_rows(connection)
     if FindingKind.MISSING_IN_LEDGER in opened:
         await back_no_longer.came_back_again(connection)
     if FindingKind.MISSING_IN_REPORT in opened:

@@ -6,14 +6,17 @@ from typing import Any
 import pytest
 
 from domain import invariants
+from domain.access.tokens import Role
 from domain.models import Finding, Payment
+from domain.models.findings import ClosingReason
 from domain.platform.database import execute, rows
 from domain.pse import registry
 from domain.pse.vocabulary import Succeeded
 from domain.reconciliation import no_longer, unknown
+from tests.domain.findings.conftest import Desk
 from tests.domain.reconciliation.test_died_unstored import _shop
-from tests.kit.factories import a_payment, a_refund, a_shop, an_answer
-from tests.kit.lines import Telling, a_line, a_night, open_findings, today
+from tests.kit.factories import a_payment, a_person, a_refund, a_shop, an_answer
+from tests.kit.lines import Telling, a_line, a_night, open_findings, settled, today
 
 pytestmark = pytest.mark.usefixtures("books")
 MISMATCH = ["AMOUNT_MISMATCH"]
@@ -178,3 +181,38 @@ async def test_lines_that_name_no_payment_are_one_finding_of_each_kind_until_non
     assert "capture, 2 times, BRL 0.30 in all, the first in line 1" in found[1].explanation
     await a_night(shop)
     assert await open_findings() == []
+
+
+async def test_a_row_that_is_there_no_longer_or_no_longer_twice_is_nobodys_to_explain() -> None:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop, days_ago=0)
+    refund = await a_refund(shop, payment, 900)
+    await an_answer(refund, Succeeded("one"))
+    left = a_line(payment, "REFUND", 900, reference=refund.reference, **settled("-9.00"))
+    twice = {**left, "reference": None, "pse_refund_reference": "two"}
+    named = {**left, "pse_refund_reference": "one"}
+    back = a_line(await a_payment(shop, days_ago=0), "REFUND", 700, "RETURNED", **settled("7.00"))
+    said = []
+    for lines in ([left, left, back], [left], [left, left, back], [left, left], [named], [named, twice], [named]):
+        await a_night(shop, *lines)
+        said.append(await open_findings())
+        assert await invariants.check() == []
+    both = ["DUPLICATE_LINE", "UNCLEAR_LINE"]
+    assert said[:4] == [both, [], both, ["DUPLICATE_LINE"]]
+    assert (said[4], said[6]) == ([], [])
+    assert await _resolution("UNCLEAR_LINE") == no_longer.GONE
+
+
+async def test_what_a_person_has_said_of_such_a_row_is_taken_back_with_it_and_it_is_a_persons_when_it_is_back() -> None:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    desk = Desk(shop, a_person(shop, "Ana", Role.ACCOUNTANT), a_person(shop, "Bia", Role.ACCOUNTANT))
+    back = a_line(await a_payment(shop, days_ago=0), "REFUND", 700, "RETURNED", **settled("7.00"))
+    await a_night(shop, back)
+    await desk.say(await Finding.get(), ClosingReason.WRITE_OFF)
+    assert (await open_findings(), await desk.account("WRITE_OFFS")) == ([], -700)
+    for lines, open_now in (([back], []), ([], []), ([back], ["UNCLEAR_LINE"])):
+        await a_night(shop, *lines)
+        assert (await open_findings(), await invariants.check()) == (open_now, [])
+    assert await desk.account("WRITE_OFFS") == 0

@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 
 from domain import invariants
-from domain.models import Payment
+from domain.cause import Cause
+from domain.models import Payment, ReconciliationRun
 from domain.models.ledger import Account
+from domain.money import Money
+from domain.payments import external, unnamed
 from domain.pse import registry
-from domain.pse.vocabulary import Accepted, Returned, Succeeded
+from domain.pse.vocabulary import Accepted, Declined, KnownRefund, Returned, Succeeded
 from domain.reconciliation import to_repeat
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
@@ -89,3 +92,40 @@ async def test_a_refund_that_says_itself_that_it_came_back_has_the_lines_that_to
     assert await to_repeat.dates(shop.connection.id) == set()
     assert ((await Payment.get(id=payment.id)).taken_by_bank, await balance(shop, Account.PSE_BALANCE)) == (0, 0)
     assert await invariants.check() == []
+
+
+@pytest.mark.parametrize("days", [(0, 0), (0, 1)])
+async def test_what_came_back_without_a_name_is_not_what_has_one_though_it_is_registered_later(
+    days: tuple[int, int],
+) -> None:
+    shop, other = await _shop()
+    named = {**_later(other), "by_amount": False, "reference": None, "pse_refund_reference": "panel"}
+    lines = list(zip(days, (named, _later(other, "RETURNED")), strict=True))
+
+    async def nights() -> None:
+        for day in sorted({*days}):
+            await a_night(shop, *(line for one, line in lines if one == day), days=day)
+
+    await nights()
+    payment = await a_payment(shop, reference="later", days_ago=0)
+    for _ in range(2):  # nobody knows what came back: the customer may have it still
+        assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (4_000, [])
+        await nights()
+    lines = []
+    for day in sorted({*days}):
+        await a_night(shop, days=day)
+    assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (0, [])
+
+
+async def test_what_an_older_version_counted_as_back_is_given_back_no_further_than_to_nothing() -> None:
+    shop, payment = await _shop()
+    named = a_line(payment, "REFUND", 4_000, pse_refund_reference="panel")
+    back = a_line(payment, "REFUND", 4_000, "RETURNED")
+    await a_night(shop, named, back)
+    name, came_back = f"{external.BY_AMOUNT}{back['reference']}", Declined("RETURNED", "Back.")
+    known = KnownRefund(name, None, Money(4_000, "BRL"), came_back, False, "a", None, None)
+    await unnamed.back_from_line(payment, known, Cause(f"{external.BY_REPORT}{payment.id}", "tester"))
+    assert (await Payment.get(id=payment.id)).taken_by_bank == 0
+    await a_night(shop)
+    assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (0, [])
+    assert (await ReconciliationRun.all().order_by("-begun_at").first()).state == "COMPLETED"  # type: ignore[union-attr]
