@@ -9,15 +9,16 @@ from api.graphql.batches.progress import BatchStreamMessage, follow
 from api.graphql.batches.types import Batch, BatchFormat, BatchKind, BatchState, BatchTemplate
 from api.graphql.context import Info
 from api.graphql.files import File
+from api.graphql.spoken.languages import locale_of
+from api.graphql.spoken.messages import told_in
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import BatchError
 from api.graphql.transport.live import LIVE
 from api.graphql.transport.paging import Connection, page
-from domain.batches import batches, columns, results, sheets
+from domain.batches import batches, results, sheets
 from domain.batches.batches import SheetState
 from domain.batches.columns import SheetFormat, SheetKind
-from domain.problems import InvalidInput
 
 
 @strawberry.input
@@ -83,12 +84,10 @@ class BatchQuery:
     def batch_template(
         self,
         kind: Annotated[SheetKind, BatchKind],
-        locale: str = "en",
+        locale: str | None = None,
         format: Annotated[SheetFormat, BatchFormat] = SheetFormat.XLSX,
     ) -> BatchTemplate:
-        if locale not in columns.LANGUAGES:
-            raise InvalidInput(f"locale is {', '.join(columns.LANGUAGES)}.", path=["locale"])
-        made = sheets.template(kind, locale, as_csv=format is SheetFormat.CSV)
+        made = sheets.template(kind, locale_of(locale), as_csv=format is SheetFormat.CSV)
         return BatchTemplate.of(f"{kind.lower()}.{format.lower()}", made)
 
 
@@ -160,5 +159,5 @@ async def _cancel(info: Info, input: BatchCancelInput) -> BatchPayload:
 async def _result(info: Info, input: BatchResultCreateInput) -> BatchResultCreatePayload:
     batch_id, context = ids.uuid_of(input.batch_id, ["input", "batchId"]), info.context
     as_csv = input.format is SheetFormat.CSV
-    made = await results.create(context.principal, batch_id, as_csv, context.settings, context.cause)
+    made = await results.create(context.principal, batch_id, as_csv, context.settings, context.cause, told_in)
     return BatchResultCreatePayload(file=File.of(made), errors=[], request_id=context.request_id)
