@@ -15,7 +15,9 @@ from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import BatchError
 from api.graphql.transport.live import LIVE
+from api.graphql.transport.narrowed import own_days
 from api.graphql.transport.paging import Connection, page
+from api.graphql.transport.scalars import Date
 from domain.batches import batches, results, sheets
 from domain.batches.batches import SheetState
 from domain.batches.columns import SheetFormat, SheetKind
@@ -67,10 +69,19 @@ class BatchQuery:
         "all stores."
     )
     async def batches(
-        self, info: Info, first: int, after: str | None = None, state: Annotated[SheetState, BatchState] | None = None
+        self,
+        info: Info,
+        first: int,
+        after: str | None = None,
+        state: Annotated[SheetState, BatchState] | None = None,
+        kind: Annotated[SheetKind, BatchKind] | None = None,
+        since: Date | None = None,
+        until: Date | None = None,
     ) -> Connection[Batch]:
-        found = batches.readable(info.context.principal)
-        return await page(found.filter(state=state.value) if state else found, first, after, Batch.of)
+        principal = info.context.principal
+        found = batches.readable(principal).filter(**await own_days(principal, since, until, "created_at"))
+        found = found.filter(state=state.value) if state else found
+        return await page(found.filter(kind=kind.value) if kind else found, first, after, Batch.of)
 
     @strawberry.field(description="One sheet; null when there is none. Needs what `batches` needs.")
     async def batch(self, info: Info, id: strawberry.ID) -> Batch | None:

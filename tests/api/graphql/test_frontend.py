@@ -89,6 +89,13 @@ async def test_other_lists_are_narrowed_too(enter: Enter) -> None:
         ("query Q($f: VatReversalFilter) { vatReversals(first: 1, filter: $f) { totalCount } }",
          {"f": {"pses": ["pix"], "since": "2026-01-01", "until": "2026-12-31", "amountFrom": money}}),
         ('{ taxDocuments(first: 1, since: "2026-01-01", country: "BR") { totalCount } }', {}),
+        ("""query Q($m: MoneyInput, $s: ID) { shopRefunds(first: 1, since: "2026-01-01", until: "2026-12-31",
+           storeId: $s, amountFrom: $m, amountUntil: $m) { totalCount } }""", {"m": money, "s": str(asker.shop.store.id)}),
+        ('{ shopCalls(first: 1, since: "2026-01-01", until: "2026-12-31") { totalCount } }', {}),
+        ('{ shopNotices(first: 1, since: "2026-01-01", until: "2026-12-31") { totalCount } }', {}),
+        ('{ batches(first: 1, kind: REFUNDS, since: "2026-01-01", until: "2026-12-31") { totalCount } }', {}),
+        ('{ alerts(first: 1, filter: {since: "2026-01-01", until: "2026-12-31"}) { totalCount } }', {}),
+        ('{ bankStatements(first: 1, since: "2026-01-01", until: "2026-12-31") { totalCount } }', {}),
         ('{ handedReports(first: 1, since: "2026-01-01", until: "2026-12-31") { totalCount } }', {}),
         ("{ findings(first: 1, order: DUE) { totalCount } }", {}),
     ):  # fmt: skip
