@@ -6,9 +6,8 @@ import strawberry
 from tortoise.queryset import QuerySet
 
 from api.graphql.refunds.filters import PaymentMethod
-from api.graphql.transport.narrowed import amounts, few, moments, uuids
+from api.graphql.transport.narrowed import amounts, few, own_days, uuids
 from api.graphql.transport.scalars import Date, MoneyInput
-from domain.access import merchants
 from domain.access.principal import Principal, merchant_of
 from domain.connections import connections
 from domain.models import Connection as ConnectionRow
@@ -51,9 +50,7 @@ async def narrowed(principal: Principal, query: QuerySet[Row], given: PaymentFil
         conditions["method__in"] = few(given.methods, "methods")
     if given.withdrawn is not None:
         conditions["withdrawn_at__isnull"] = not given.withdrawn
-    if given.since is not None or given.until is not None:
-        zone = (await merchants.own(principal)).zone
-        conditions |= moments(given.since, given.until, "captured_at", zone)
+    conditions |= await own_days(principal, given.since, given.until, "captured_at")
     query = query.filter(**conditions)
     if given.pses:
         pses = [one for one in few(given.pses, "pses") if fits(ConnectionRow, "pse", one)]

@@ -1,5 +1,6 @@
 """A sheet's result as a file: the same rows, with our reference, state and error, as they stand when it is made."""
 
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
@@ -20,12 +21,15 @@ from domain.platform.settings import Settings
 from domain.problems import Forbidden, InvalidState, NotFound
 
 RESULT: Final = "batchResultCreate"
+Says = Callable[[str, str], str]
 _PATH: Final = ["input", "batchId"]
 _PURPOSES: Final = {SheetKind.REFUNDS: Purpose.BATCH_RESULT, SheetKind.PAYMENTS: Purpose.PAYMENT_RESULT}
 
 
-async def create(principal: Principal, batch_id: UUID, as_csv: bool, settings: Settings, cause: Cause) -> File:
-    """Write the result up to now; ask again later, and it is further.
+async def create(
+    principal: Principal, batch_id: UUID, as_csv: bool, settings: Settings, cause: Cause, say: Says
+) -> File:
+    """Write the result up to now; ask again later, and it is further. `say`: a sentence of ours, in a language.
 
     Raises Forbidden, NotFound, InvalidState; ContentAway, Unsealable, KeyServiceAway.
     """
@@ -37,8 +41,10 @@ async def create(principal: Principal, batch_id: UUID, as_csv: bool, settings: S
         raise InvalidState("Its rows are not judged yet.", path=_PATH, current_state=row.state)
     kind = SheetKind(row.kind)
     given = await content.get(settings, await File.get(id=row.file_id))
-    behind = await sheets.outcomes(row.id, row.state == SheetState.CANCELED)
-    told = await apart(row.merchant_id, _written, given, kind, behind, as_csv)
+    sheet = await apart(row.merchant_id, reading.read, given, kind)
+    language = sheets.language_of(sheet.header, kind)
+    behind = await sheets.outcomes(row.id, row.state == SheetState.CANCELED, lambda said: say(said, language))
+    told = await apart(row.merchant_id, sheets.result, sheet, kind, behind, as_csv=as_csv)
     name = f"{row.name.rpartition('.')[0] or row.name}-result.{'csv' if as_csv else 'xlsx'}"
     file = await made.make(settings, row.merchant_id, _PURPOSES[kind], name, told, principal.holder)
     try:
@@ -58,7 +64,3 @@ def _check_may_read(principal: Principal, kind: SheetKind) -> None:
     may_read = kind is not SheetKind.REFUNDS or any(principal.covers([one], None) for one in either)
     if not may_read and principal.covers([Permission.REGISTER_PAYMENT], None):
         raise Forbidden("You do not hold REFUND or APPROVE in all stores: a sheet of refunds names accounts.")
-
-
-def _written(given: bytes, kind: SheetKind, behind: sheets.Behind, as_csv: bool) -> bytes:
-    return sheets.result(reading.read(given, kind), kind, behind, as_csv=as_csv)

@@ -5,7 +5,7 @@ spreadsheet would calculate.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from typing import Any, Final
 from uuid import UUID
@@ -37,21 +37,28 @@ def language_of(header: Sequence[str], kind: SheetKind) -> str:
     return max(columns.LANGUAGES, key=lambda code: counted[code])
 
 
-async def outcomes(batch_id: UUID, called_off: bool) -> Behind:
-    """What became of each row, as cells: our reference, state, end (UTC), the PSE's reference, what is wrong."""
-    return {row["row"]: _cells(row, called_off) for row in await rows(_FOUND, batch_id)}
+async def outcomes(batch_id: UUID, called_off: bool, say: Callable[[str], str]) -> Behind:
+    """What became of each row, as cells: our reference, state, end (UTC), the PSE's reference, what is wrong.
+
+    `say`: a sentence of ours in the reader's language.
+    """
+    return {row["row"]: _cells(row, called_off, say) for row in await rows(_FOUND, batch_id)}
 
 
-def _cells(row: Mapping[str, Any], called_off: bool) -> Sequence[str]:
+def _cells(row: Mapping[str, Any], called_off: bool, say: Callable[[str], str]) -> Sequence[str]:
     if row["reference"] is not None:
         ended = row["succeeded_at"] or (row["updated_at"] if row["state"] in _ENDED else None)
-        wrong = ": ".join(one for one in (row["failure_code"], row["failure_message"]) if one)
+        wrong = _wrong(row["failure_code"], row["failure_message"])  # as the PSE has said it
         at = ended.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if ended else ""
         return [row["reference"], row["state"], at, row["pse_refund_reference"] or "", wrong]
     state = row["outcome"] or ("CANCELED" if called_off else row["verdict"])
     code, said = (row["outcome_code"], row["outcome_said"]) if row["outcome"] else (row["code"], row["said"])
     is_wrong = code is not None or state in ("REFUSED", "LEFT", "DUPLICATE")
-    return ["", state, "", "", ": ".join(one for one in (code, said) if one) if is_wrong else ""]
+    return ["", state, "", "", _wrong(code, say(said) if said else None) if is_wrong else ""]
+
+
+def _wrong(code: str | None, said: str | None) -> str:
+    return ": ".join(one for one in (code, said) if one)
 
 
 def result(sheet: Grid, kind: SheetKind, behind: Behind, *, as_csv: bool) -> bytes:

@@ -13,14 +13,32 @@ _FACT = "{}"
 TOLD = frozenset({"explanation", "message", "action", "unknown", "saw"})
 
 
+# Errors that are no problems, and whose sentence stands in a refusal, or in what a file or a night says of itself.
+READING = frozenset({"AddressRefused", "BadAnswer", "UnreadableDocument", "UnreadableText"})
+
+
 def _problems() -> frozenset[str]:
     kinds = (one for one in vars(problems).values() if isinstance(one, type) and issubclass(one, Problem))
     return frozenset(one.__name__ for one in kinds)
 
 
+def _refusals() -> frozenset[str]:
+    """Problems, those that a room has of its own too, and READING."""
+    bases = {
+        one.name: {_name(base) for base in one.bases}
+        for _, tree in _trees("domain", "api")
+        for one in ast.walk(tree)
+        if isinstance(one, ast.ClassDef)
+    }
+    found = set(_problems() | READING)
+    while more := {name for name, above in bases.items() if above & found} - found:
+        found |= more
+    return frozenset(found)
+
+
 def templates() -> dict[str, str]:
     """Each sentence of a refusal, and a file that says it."""
-    names = _problems()
+    names = _refusals()
     return {text: place for place, tree in _trees("domain", "api") for text in _of(tree, names)}
 
 
@@ -66,13 +84,14 @@ def _places() -> dict[str, int]:
 
 
 def _of(tree: ast.Module, names: frozenset[str]) -> Iterator[str]:
+    constants = dict(_constants(tree))
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             assigned = dict(_assigned(function))
             for call in (one for one in ast.walk(function) if isinstance(one, ast.Call) and _name(one.func) in names):
                 argument = call.args[0] if call.args else None
                 if isinstance(argument, ast.Name):
-                    yield from assigned.get(argument.id, ())
+                    yield from assigned.get(argument.id, constants.get(argument.id, ()))
                 elif argument is not None:
                     yield from texts_of(argument)
 
@@ -84,6 +103,13 @@ def _assigned(function: ast.AST) -> Iterator[tuple[str, list[str]]]:
             texts = texts_of(one.value)
             if texts:
                 yield one.targets[0].id, texts
+
+
+def _constants(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:
+    """What a name of the module is set to, where that is a sentence."""
+    for one in tree.body:
+        if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name) and one.value is not None:
+            yield one.target.id, texts_of(one.value)
 
 
 def _name(function: ast.expr) -> str | None:

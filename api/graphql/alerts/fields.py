@@ -16,7 +16,9 @@ from api.graphql.alerts.mutations import (
 from api.graphql.alerts.types import Alert, AlertRule, KindEnum, SeverityEnum
 from api.graphql.context import Info
 from api.graphql.transport import ids
+from api.graphql.transport.narrowed import own_days
 from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
+from api.graphql.transport.scalars import Date
 from domain.alerts import change, work
 from domain.models.alerts import AlertKind, Severity
 
@@ -28,6 +30,8 @@ class AlertFilter:
     open: bool | None = strawberry.field(default=None, description="True: those that are not over.")
     acknowledged: bool | None = None
     connection_id: strawberry.ID | None = None
+    since: Date | None = None
+    until: Date | None = None
 
 
 @strawberry.type
@@ -40,7 +44,8 @@ class AlertQuery:
         self, info: Info, first: int, after: str | None = None, filter: AlertFilter | None = None
     ) -> Connection[Alert]:
         given = filter or AlertFilter()
-        query = work.readable(info.context.principal)
+        principal = info.context.principal
+        query = work.readable(principal).filter(**await own_days(principal, given.since, given.until, "opened_at"))
         if given.kinds is not None:
             query = query.filter(kind__in=given.kinds)
         if given.severities is not None:

@@ -37,10 +37,18 @@ class BankQuery:
 
     @strawberry.field(description="Files of banks that were taken in, newest first. Needs READ_LEDGER.")
     async def bank_statements(
-        self, info: Info, first: int, after: str | None = None, bank_account_id: strawberry.ID | None = None
+        self,
+        info: Info,
+        first: int,
+        after: str | None = None,
+        bank_account_id: strawberry.ID | None = None,
+        since: Date | None = None,
+        until: Date | None = None,
     ) -> Connection[BankStatement]:
         chosen = ids.uuid_of(bank_account_id, ["bankAccountId"]) if bank_account_id else None
-        return await page(find.statements(info.context.principal, chosen), first, after, BankStatement.of)
+        within = days(since, None, "last_on") | days(None, until, "first_on")
+        found = find.statements(info.context.principal, chosen).filter(**within)
+        return await page(found, first, after, BankStatement.of)
 
     @strawberry.field(
         description="Money on the accounts, told last first; `explained`: those that prove a payout, or those that "

@@ -9,15 +9,18 @@ from api.graphql.batches.progress import BatchStreamMessage, follow
 from api.graphql.batches.types import Batch, BatchFormat, BatchKind, BatchState, BatchTemplate
 from api.graphql.context import Info
 from api.graphql.files import File
+from api.graphql.spoken.languages import locale_of
+from api.graphql.spoken.messages import told_in
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import BatchError
 from api.graphql.transport.live import LIVE
+from api.graphql.transport.narrowed import own_days
 from api.graphql.transport.paging import Connection, page
-from domain.batches import batches, columns, results, sheets
+from api.graphql.transport.scalars import Date
+from domain.batches import batches, results, sheets
 from domain.batches.batches import SheetState
 from domain.batches.columns import SheetFormat, SheetKind
-from domain.problems import InvalidInput
 
 
 @strawberry.input
@@ -66,10 +69,19 @@ class BatchQuery:
         "all stores."
     )
     async def batches(
-        self, info: Info, first: int, after: str | None = None, state: Annotated[SheetState, BatchState] | None = None
+        self,
+        info: Info,
+        first: int,
+        after: str | None = None,
+        state: Annotated[SheetState, BatchState] | None = None,
+        kind: Annotated[SheetKind, BatchKind] | None = None,
+        since: Date | None = None,
+        until: Date | None = None,
     ) -> Connection[Batch]:
-        found = batches.readable(info.context.principal)
-        return await page(found.filter(state=state.value) if state else found, first, after, Batch.of)
+        principal = info.context.principal
+        found = batches.readable(principal).filter(**await own_days(principal, since, until, "created_at"))
+        found = found.filter(state=state.value) if state else found
+        return await page(found.filter(kind=kind.value) if kind else found, first, after, Batch.of)
 
     @strawberry.field(description="One sheet; null when there is none. Needs what `batches` needs.")
     async def batch(self, info: Info, id: strawberry.ID) -> Batch | None:
@@ -83,12 +95,10 @@ class BatchQuery:
     def batch_template(
         self,
         kind: Annotated[SheetKind, BatchKind],
-        locale: str = "en",
+        locale: str | None = None,
         format: Annotated[SheetFormat, BatchFormat] = SheetFormat.XLSX,
     ) -> BatchTemplate:
-        if locale not in columns.LANGUAGES:
-            raise InvalidInput(f"locale is {', '.join(columns.LANGUAGES)}.", path=["locale"])
-        made = sheets.template(kind, locale, as_csv=format is SheetFormat.CSV)
+        made = sheets.template(kind, locale_of(locale), as_csv=format is SheetFormat.CSV)
         return BatchTemplate.of(f"{kind.lower()}.{format.lower()}", made)
 
 
@@ -160,5 +170,5 @@ async def _cancel(info: Info, input: BatchCancelInput) -> BatchPayload:
 async def _result(info: Info, input: BatchResultCreateInput) -> BatchResultCreatePayload:
     batch_id, context = ids.uuid_of(input.batch_id, ["input", "batchId"]), info.context
     as_csv = input.format is SheetFormat.CSV
-    made = await results.create(context.principal, batch_id, as_csv, context.settings, context.cause)
+    made = await results.create(context.principal, batch_id, as_csv, context.settings, context.cause, told_in)
     return BatchResultCreatePayload(file=File.of(made), errors=[], request_id=context.request_id)

@@ -19,7 +19,9 @@ from api.graphql.shops.mutations import (
 )
 from api.graphql.shops.types import KindEnum, Shop, ShopCall, ShopCheck, ShopNotice, ShopRefund, fields_of
 from api.graphql.transport import ids
+from api.graphql.transport.narrowed import amounts, own_days
 from api.graphql.transport.paging import Connection, page
+from api.graphql.transport.scalars import Date, MoneyInput
 from domain.commerce import checks, find, shops, waiting
 from domain.commerce.vocabulary import ShopKind
 
@@ -48,9 +50,16 @@ class ShopQuery:
 
     @strawberry.field(description="What shops said, newest first. `first` is 1-100. Needs READ_CALLS.")
     async def shop_notices(
-        self, info: Info, first: int, after: str | None = None, shop_id: strawberry.ID | None = None
+        self,
+        info: Info,
+        first: int,
+        after: str | None = None,
+        shop_id: strawberry.ID | None = None,
+        since: Date | None = None,
+        until: Date | None = None,
     ) -> Connection[ShopNotice]:
-        query = waiting.notices(info.context.principal)
+        principal = info.context.principal
+        query = waiting.notices(principal).filter(**await own_days(principal, since, until, "received_at"))
         if shop_id is not None:
             query = query.filter(shop_id=ids.uuid_of(shop_id, ["shopId"]))
         return await page(query, first, after, ShopNotice.of, moment="received_at")
@@ -65,8 +74,11 @@ class ShopQuery:
         after: str | None = None,
         shop_id: strawberry.ID | None = None,
         shop_refund_id: strawberry.ID | None = None,
+        since: Date | None = None,
+        until: Date | None = None,
     ) -> Connection[ShopCall]:
-        query = find.calls(info.context.principal)
+        principal = info.context.principal
+        query = find.calls(principal).filter(**await own_days(principal, since, until, "sent_at"))
         if shop_id is not None:
             query = query.filter(shop_id=ids.uuid_of(shop_id, ["shopId"]))
         if shop_refund_id is not None:
@@ -89,8 +101,17 @@ class ShopQuery:
         after: str | None = None,
         shop_id: strawberry.ID | None = None,
         waiting_only: bool = False,
+        store_id: strawberry.ID | None = None,
+        since: Date | None = None,
+        until: Date | None = None,
+        amount_from: MoneyInput | None = None,
+        amount_until: MoneyInput | None = None,
     ) -> Connection[ShopRefund]:
-        query = waiting.readable(info.context.principal)
+        principal = info.context.principal
+        days = await own_days(principal, since, until, "created_at")
+        query = waiting.readable(principal).filter(**days, **amounts(amount_from, amount_until))
+        if store_id is not None:
+            query = query.filter(shop__store_id=ids.uuid_of(store_id, ["storeId"]))
         if shop_id is not None:
             query = query.filter(shop_id=ids.uuid_of(shop_id, ["shopId"]))
         if waiting_only:

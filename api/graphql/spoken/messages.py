@@ -1,8 +1,8 @@
 """What a refusal says, and what is told beside it, in the reader's language.
 
-The domain says it in English, with its facts filled in. messages.toml has the sentences of refusals and told/ those of
-findings, histories and checks, with {} where a fact stands, and each in the other languages with {1}, {2} … where the
-first, the second fact goes (domain/platform/sentences.py).
+The domain says it in English, with its facts filled in. messages.toml has the sentences of refusals, readings.toml
+those of what cannot be read or used, and told/ those of findings, histories and checks, with {} where a fact stands,
+and each in the other languages with {1}, {2} … where the first, the second fact goes (domain/platform/sentences.py).
 """
 
 import tomllib
@@ -15,19 +15,15 @@ from api.graphql.spoken.languages import ENGLISH, LOCALES
 from domain.platform.sentences import Phrasebook
 
 _HERE: Final = Path(__file__).parent
-_REFUSALS: Final = _HERE / "messages.toml"
-
-
-@cache
-def refusals() -> Phrasebook:
-    """What refusals say."""
-    return Phrasebook([_REFUSALS], LOCALES[1:])
+_REFUSALS: Final = (_HERE / "messages.toml", _HERE / "readings.toml")
 
 
 @cache
 def all_told() -> Phrasebook:
-    """That, and what is told beside it: what is told of a failure is often a refusal that was written down."""
-    return Phrasebook([_REFUSALS, *sorted((_HERE / "told").glob("*.toml"))], LOCALES[1:])
+    """What refusals say, and what is told beside them: what is told of a failure is often a refusal that was written
+    down, and what refuses a file is often told of a part of it.
+    """
+    return Phrasebook([*_REFUSALS, *sorted((_HERE / "told").glob("*.toml"))], LOCALES[1:])
 
 
 @cache
@@ -41,7 +37,7 @@ def in_words(said: str, code: str, locale: str) -> str:
     """The sentence in that language. One that nobody has translated stays, behind what its code means there."""
     if locale == ENGLISH:
         return said
-    found = refusals().translated(said, locale)
+    found = all_told().translated(said, locale)
     if found is not None:
         return found
     meaning = by_code().get(code, {}).get(locale)

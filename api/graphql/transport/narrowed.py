@@ -10,6 +10,8 @@ from tortoise.models import Model
 
 from api.graphql.transport import ids
 from api.graphql.transport.scalars import MoneyInput
+from domain.access import merchants
+from domain.access.principal import Principal
 from domain.platform.lengths import fits
 from domain.problems import InvalidInput
 
@@ -52,6 +54,13 @@ def days(since: date | None, until: date | None, column: str) -> dict[str, Any]:
     """A column of days, both included."""
     found: dict[str, Any] = {f"{column}__gte": since} if since is not None else {}
     return found | ({f"{column}__lte": until} if until is not None else {})
+
+
+async def own_days(principal: Principal, since: date | None, until: date | None, column: str) -> dict[str, Any]:
+    """A column of moments: days of the merchant's zone, both included."""
+    if since is None and until is None:
+        return {}
+    return moments(since, until, column, (await merchants.own(principal)).zone)
 
 
 def moments(since: date | None, until: date | None, column: str, zone: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from api.graphql.spoken.messages import told_in
 from domain.access import people, sessions
 from domain.access.permissions import Permission
 from domain.access.principal import Principal, reach_of
@@ -211,7 +212,7 @@ async def test_a_sheet_is_judged_row_by_row_confirmed_done_once_and_told_to_the_
     assert ",x,," in told[1]
     assert f"{two.reference},FAILED," in told[3]
     assert "ACCOUNT_CLOSED: The account is closed." in told[3]
-    assert "AMBIGUOUS: TWO has 2 payments" in told[8]
+    assert "AMBIGUOUS: TWO tem 2 pagamentos" in told[8]  # in the language of the sheet's own headings
     assert len(told) == 17
     book = lines.understood(reading.read(await _fetched(asker, batch, "XLSX"), SheetKind.REFUNDS), SheetKind.REFUNDS)
     assert book.ignored == ["Setor"]
@@ -231,6 +232,9 @@ async def test_a_sheet_is_judged_row_by_row_confirmed_done_once_and_told_to_the_
     assert {one["node"]["id"] for one in (await asker.ask(_LIST))["edges"]} == {batch["id"], again["id"]}
     noted = await Deed.filter(object_kind="batch").values_list("operation", flat=True)
     assert {str(one) for one in noted} == {"batchCreate", "batchConfirm", "batchResultCreate"}
+    plain = {"query": _TEMPLATE.replace('locale: "zh-CN", ', "")}
+    spanish = (await asker.post(plain, **{"accept-language": "es"})).json()["data"]["batchTemplate"]
+    assert "Número de pedido" in base64.b64decode(spanish["content"]).decode("utf-8-sig")
     template = await asker.ask(_TEMPLATE)
     assert "平台订单号" in base64.b64decode(template["content"]).decode("utf-8-sig")
 
@@ -294,7 +298,7 @@ async def test_a_large_sheet_that_is_cut_in_parts_is_as_large_as_it_was(enter: E
     reach = reach_of((frozenset({Permission.READ, Permission.REGISTER_PAYMENT}), None))
     clerk = Principal(uuid4(), shop.id, "clerk", reach, datetime.now(UTC) + timedelta(hours=1))
     with pytest.raises(Forbidden, match="names accounts"):
-        await results.create(clerk, UUID(first["id"]), True, settings, CAUSE)
+        await results.create(clerk, UUID(first["id"]), True, settings, CAUSE, told_in)
     # What another person has confirmed is nobody's part.
     await execute("UPDATE batches SET confirmed_at = now() - interval '25 hours' WHERE name = 'maio.csv'")
     await a_payment(shop, amount=10_000, order="A5")

@@ -24,6 +24,10 @@ from tests.kit.forked import told
 from tests.kit.world import quick_settings, served
 from tests.sandbox.shops.erp import SECRET, Erp
 
+FILTERED = """query F($least: MoneyInput, $most: MoneyInput, $since: Date, $until: Date, $store: ID) {
+  shopRefunds(first: 1, amountFrom: $least, amountUntil: $most, since: $since, until: $until, storeId: $store) {
+  totalCount } }"""
+
 
 async def test_a_shop_is_connected_and_what_waits_is_matched_at_the_command_line(
     books: Database, redis_url: str, tmp_path: Path
@@ -87,6 +91,19 @@ async def test_a_shop_is_connected_and_what_waits_is_matched_at_the_command_line
             for row in await rows("SELECT id FROM shop_notices WHERE due_at <= now()"):
                 await jobs.apply(row["id"], sender, settings)
             assert "NO_PAYMENT" in await run("refunds")
+            today, brl = datetime.now(UTC).date(), {"currency": "BRL"}
+            async with httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}) as http:
+                for filtered, count in (
+                    ({"least": {"minorUnits": "4000", **brl}, "most": {"minorUnits": "4000", **brl}}, 2),
+                    ({"least": {"minorUnits": "4001", **brl}}, 0),
+                    ({"least": {"minorUnits": "1", "currency": "MXN"}}, 0),
+                    ({"since": str(today - timedelta(days=2)), "until": str(today + timedelta(days=2))}, 2),
+                    ({"since": str(today + timedelta(days=2))}, 0),
+                    ({"store": str(shop.store_id)}, 2),
+                    ({"store": str(shop.id)}, 0),
+                ):
+                    told_ = await http.post(f"{url}/graphql", json={"query": FILTERED, "variables": filtered})
+                    assert told_.json()["data"] == {"shopRefunds": {"totalCount": count}}, filtered
             assert "2 of its refunds wait" in await run("list")
             call = AboutShop(merchant.id, shop.id, "request", "TELL")
             sent = SentCall("POST", "https://erp.example.com/states", {"authorization": "x"}, "what was told")
