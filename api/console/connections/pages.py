@@ -20,6 +20,7 @@ def _listed(asked: Asked) -> Mapping[str, Any]:
 def _with_states(asked: Asked, data: Data) -> Mapping[str, Any]:
     return {
         "states": said.STATES,
+        "CALLED": said.CALLED,
         "outcomes": said.OUTCOMES,
         "manages": asked.may("MANAGE_CONNECTIONS"),
         "resting": steps.resting,

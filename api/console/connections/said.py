@@ -6,6 +6,7 @@ from typing import Final
 from api.console.names import Sign
 from api.console.words import N_
 
+CALLED: Final = ("SANDBOX", "CERTIFIED", "ACTIVE")  # the first two at the PSE's test environment
 STATES: Final[Mapping[str, Sign]] = {
     "DRAFT": Sign("○", N_("Draft"), "wait"),
     "SUBMITTED": Sign("○", N_("Submitted"), "wait"),

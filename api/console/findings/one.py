@@ -29,6 +29,7 @@ def view(asked: Asked, data: Data) -> Mapping[str, Any]:
         "mine": proposal is not None and proposal["proposedBy"] == data["viewer"]["holder"],
         "people": [(one["personId"], one["name"]) for one in data.get("colleagues") or ()],
         "elsewhere": ELSEWHERE.get(found["kind"], ""),
+        "elsewhere_at": f"/refunds/{found['refund']['id']}" if found["refund"] else "/nights",
         "STATES_OF": STATES,
         "SEVERITIES": SEVERITIES,
         "EVENTS": EVENTS,

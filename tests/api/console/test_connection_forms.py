@@ -119,6 +119,8 @@ async def test_a_certification_names_test_payments_and_says_that_they_are(browse
     row = browser.shop.connection
     path = f"/connections/{row.id}"
     await Connection.filter(id=row.id).update(state=ConnectionState.SANDBOX)
+    listed = await browser.page("/connections")
+    assert ("No calls are made" in listed, "Calls are made" in listed) == (False, True), "in its test environment"
     paid = {f"payment{turn}": f"pay-{turn}" for turn in (1, 2, 3)}
     wrong = await browser.send(path, "certify", paid)
     assert (wrong.status_code, 'href="#certify-test"' in wrong.text) == (422, True)
