@@ -9,7 +9,7 @@ import structlog
 
 from domain.cause import WORKER, Cause
 from domain.commerce import checks, following, intake, retiring, settle, shops, telling
-from domain.commerce.dialect import NoAnswer, NotYet
+from domain.commerce.dialect import NoAnswer, TooYoung
 from domain.commerce.magento.dialect import Magento
 from domain.commerce.registry import dialect_of
 from domain.commerce.said import AboutShop
@@ -60,7 +60,7 @@ async def _apply(claimed: intake.HeardShop, sender: ShopSender, settings: Settin
     try:
         heard_at = notice.received_at
         told = [await _told(shop, one, notice.request_id, sender, settings, heard_at) for one in claimed.told]
-    except NotYet as error:
+    except TooYoung as error:
         await intake.later(notice, str(error), _YOUNG_SECONDS)
         return
     except NoAnswer as error:
@@ -194,7 +194,7 @@ async def _told_each(shop: Shop, told: Sequence[Told], request_id: str, sender: 
             await _told(shop, one, request_id, sender, settings)
             in_a_row = 0
             continue
-        except NotYet:
+        except TooYoung:
             in_a_row = 0  # the next sweep begins before it
             continue
         except NoAnswer as error:

@@ -47,7 +47,7 @@ class NoAnswer(Exception):
         self.seconds = seconds
 
 
-class NotYet(NoAnswer):
+class TooYoung(NoAnswer):
     """It answered, and what it says is not to be acted upon yet: it is asked again in a while."""
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.cause import Cause
 from domain.commerce import keeping, matching, patience, recording, shops
-from domain.commerce.dialect import NotYet
+from domain.commerce.dialect import TooYoung
 from domain.commerce.keeping import BECAUSE_MAX
 from domain.commerce.matching import Unmatched
 from domain.commerce.registry import dialect_of
@@ -327,7 +327,7 @@ async def _newest(refund_id: UUID) -> Refund:
 async def take_in_all(shop: Shop, order: str, listed: Sequence[SaidRefund], request_id: str) -> int:
     """The refunds of an order as the shop lists them now; how many are new or changed. One bad one stops no other.
 
-    Raises NotYet where one of them is too young to be paid, when the others are taken in.
+    Raises TooYoung where one of them is too young to be paid, when the others are taken in.
     """
     count, young = 0, 0
     for said in listed:
@@ -341,7 +341,7 @@ async def take_in_all(shop: Shop, order: str, listed: Sequence[SaidRefund], requ
         for row in await gone.exclude(name__in=names or [""]):
             await _canceled(shop, row, request_id)
     if young:
-        raise NotYet(f"Order {order} has {young} refunds that its gateway may be paying this moment.")
+        raise TooYoung(f"Order {order} has {young} refunds that its gateway may be paying this moment.")
     return count
 
 
