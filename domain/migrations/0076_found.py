@@ -18,6 +18,8 @@ INDEXES = [
     "CREATE INDEX alerts_of_kind ON alerts (merchant_id, kind, opened_at, id)",
     "CREATE INDEX alerts_of_severity ON alerts (merchant_id, severity, opened_at, id)",
     "CREATE INDEX reports_of_month ON reports (merchant_id, created_at)",
+    # The balances of the last days, which alerts look at every minute.
+    "CREATE INDEX reports_of_day ON reports (business_date) WHERE superseded_at IS NULL",
 ]
 
 

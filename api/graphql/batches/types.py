@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 from strawberry.relay import to_base64
@@ -104,7 +105,7 @@ class BatchRow:
     said: str = told("Of the outcome, else of the verdict, in a sentence.")
     payment_id: strawberry.ID | None
     refund_id: strawberry.ID | None
-    refund: strawberry.Private[object]
+    refund: strawberry.Private[UUID | None]
 
     @classmethod
     def of(cls, row: RowModel) -> "BatchRow":
@@ -128,7 +129,7 @@ class BatchRow:
     async def refund_status(self, info: Info) -> Annotated[RefundState, RefundStatus] | None:
         if self.refund is None:
             return None
-        found = await info.context.loaders.row(RefundModel, self.refund)  # type: ignore[arg-type]
+        found = await info.context.loaders.row(RefundModel, self.refund)
         return found.state
 
 

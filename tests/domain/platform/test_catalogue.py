@@ -384,6 +384,7 @@ PARTIAL = {
     "usage_plans_current": "ended_at IS NULL",
     "batch_rows_claimed": "claimed_at IS NOT NULL",
     "exports_due": "due_at IS NOT NULL",
+    "reports_of_day": "superseded_at IS NULL",
     "shop_calls_of_refund": "shop_refund_id IS NOT NULL",
     "shop_checks_due": "due_at IS NOT NULL",
     "shop_checks_live": "finished_at IS NULL",

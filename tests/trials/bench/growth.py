@@ -32,7 +32,7 @@ from domain.refunds import kept_figures
 from jobs import sweep
 from jobs.machine.servers import APPLICATION, OWNER
 from tests.kit import databases
-from tests.trials.bench import pages
+from tests.trials.bench import news, pages
 from tests.trials.bench.client import Load, measured
 from tests.trials.bench.creates import BODY
 from tests.trials.bench.filled import filled
@@ -77,6 +77,7 @@ async def _prepare(side: Side) -> None:
     """Fill the database, unless it was; choose whom and what the measurements ask for."""
     postgres = side.stage.postgres
     await filled(side.stage, side.refunds, MERCHANTS)
+    await news.filled(side.stage)
     async with database.connected(
         postgres.url(APPLICATION, side.stage.database), pool_max=2, all_because="a trial looks at everything"
     ):
@@ -100,7 +101,7 @@ async def _choose(side: Side) -> None:
         "AND captured - refunded - reserved > 1000 ORDER BY md5(id::text) LIMIT $2", merchant["id"], PAYMENTS,
     )  # fmt: skip
     side.payments = [to_base64("Payment", str(row["id"])) for row in young]
-    side.known = await pages.known(merchant["id"])
+    side.known = {**await pages.known(merchant["id"]), **await news.known(merchant["id"])}
 
 
 def _asked(side: Side, port: int, document: str, variables: dict[str, Any]) -> float:
@@ -132,6 +133,9 @@ async def _within(side: Side) -> None:
         await _due_nothing()
         await _timed(side, "sweep", sweep.sweep)
         await _timed(side, "small round of open items", open_items.cut, times=1)
+        for what, work in news.WORK.items():
+            await work()  # what was created is worked off
+            await _timed(side, what, work)
         await _timed(side, "small check", lambda: checks.compare(whole=False), times=1)
         await bell.close()
 

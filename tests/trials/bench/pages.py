@@ -9,7 +9,7 @@ from strawberry.relay import to_base64
 
 from api.graphql.transport.paging import Position
 from domain.platform.database import rows
-from tests.trials.bench import pages_books
+from tests.trials.bench import news, pages_books
 
 Known = Mapping[str, Any]
 READ: Final = ("refund(by:", "page of", "ledgerBalances", pages_books.READ)
@@ -76,6 +76,7 @@ DOCUMENTS: Final[Mapping[str, tuple[str, Callable[[Known], dict[str, Any]]]]] = 
     "page of findings, a kind that is not there": (_FINDINGS, _kinds("AMOUNT_MISMATCH")),
     "page of reconciliationRuns": (_RUNS, lambda known: {}),
     "ledgerBalances": (_BALANCES, lambda known: {}),
+    **news.DOCUMENTS,
     **pages_books.DOCUMENTS,
 }
 
@@ -96,7 +97,7 @@ async def known(merchant: UUID) -> dict[str, Any]:
         "order": payment["order_reference"],
         "after_refund": Position(refund["created_at"], refund["id"]).cursor(),
         "after_payment": Position(payment["created_at"], payment["id"]).cursor(),
-        "connection": to_base64("Connection", str(payment["connection_id"])),
+        "connection": str(payment["connection_id"]),
         "month": f"{month:%Y-%m}",
         "from": month.isoformat(),
         "to": (month + timedelta(days=27)).isoformat(),
