@@ -202,9 +202,11 @@ class _Judge:
         if self._beside(line, live) == 0 or columns.is_yes(line.get("again")):
             return None
         said = (
-            f"{amount} of this payment was asked for before"
-            + (f" (refund {live.reference})" if live.reference else " by another row of this sheet")
-            + ": if it is to be refunded once more, write yes in the column Again."
+            f"{amount} of this payment was asked for before (refund {live.reference}): if it is to be refunded once "
+            "more, write yes in the column Again."
+            if live.reference
+            else f"{amount} of this payment was asked for before by another row of this sheet: if it is to be refunded "
+            "once more, write yes in the column Again."
         )
         return self._of(line, key, payment, amount, RowVerdict.DUPLICATE, said, "LIKELY_DUPLICATE")
 

@@ -83,7 +83,7 @@ async def test_a_finding_is_resolved_through_excel(site: Site, tmp_path: Path) -
     await follow(tab, "#form-bring button")
     await tab.wait_for_selector("#form-apply")
     assert await tab.locator(".state.ok").count() == 1
-    assert "Há dinheiro dele em suspenso." in await tab.inner_text("main")
+    assert "Há dinheiro dele em suspenso" in await tab.inner_text("main")
     assert await Finding.filter(merchant_id=shop.id, resolved_at=None).count() == 2
     await tab.go_back()
     sheet.write_bytes(_filled_in(given, {str(differs.id): "EXPLAINED", str(taken.id): "CHARGEBACK"}))

@@ -30,13 +30,13 @@ async def test_a_sheet_is_brought_looked_at_sent_by_who_may_and_its_result_taken
     seen = await browser.page(path)
     for told in (
         "R$30,010.00",
-        "<strong>Not found.</strong>",
+        "<strong>Not found</strong>",
         "Will wait for approval",
         "another person with the permission to approve",
     ):
         assert told in seen, told
     assert "NOT_FOUND" not in seen
-    assert "Not found." not in await browser.page(f"{path}?show=GOES")
+    assert "Not found" not in await browser.page(f"{path}?show=GOES")
     await browser.page(f"{path}?after=x", 400)
     assert "another person with the permission" in await browser.page(f"{path}/confirm")
     assert await Refund.all().count() == 0

@@ -133,7 +133,9 @@ async def test_a_rule_that_loosens_waits_for_another_person(browser: Browser) ->
 def _counts(text: str) -> dict[str, str]:
     """What the navigation at the side says of how much waits, by entry."""
     side = text.split('<nav class="side"')[1].split("</nav>")[0]
-    return dict(re.findall(r'href="/console/(\w+)"[^>]*>[^<]+<span class="count">(\d+)', side))
+    return dict(
+        re.findall(r'href="/console/(\w+)"[^>]*><span class="label">[^<]+</span> <span class="count">(\d+)', side)
+    )
 
 
 async def test_the_navigation_says_on_every_page_how_much_waits_for_its_reader(browser: Browser) -> None:
