@@ -8,6 +8,7 @@ from typing import Final
 from domain.exports.asked import Kind
 
 ROWS_MAX: Final = 1_000_000
+MINOR: Final = "minor units"
 
 
 class Holds(StrEnum):
@@ -29,6 +30,7 @@ class Column:
     of: Holds = Holds.TEXT
     hidden: bool = False
     summed: bool = False
+    minor: str = MINOR  # what stands behind `title` over the minor units of money
 
 
 DECISION: Final = (
