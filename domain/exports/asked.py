@@ -95,6 +95,7 @@ class WantedRows:
     amount_from: int | None = None
     amount_until: int | None = None
     audit: WantedHistory | None = None
+    locale: str = "en"  # of the headings
 
     def told(self) -> dict[str, Any]:
         """As it is kept, and shown: JSON of what is given."""
@@ -102,6 +103,7 @@ class WantedRows:
         found |= {name: list(getattr(self, name)) for name in _LISTS if getattr(self, name)}
         found |= {name: getattr(self, name) for name in _OF_REFUNDS if getattr(self, name) is not None}
         found |= {"needs_person": True} if self.needs_person else {}
+        found |= {"locale": self.locale} if self.locale != "en" else {}
         found |= {"audit": _told(self.audit)} if self.audit is not None else {}
         return found if self.findings is None else {**found, "findings": _told(self.findings)}
 
@@ -112,7 +114,7 @@ class WantedRows:
         ids: dict[str, Any] = {name: UUID(told[name]) for name in ("connection", "store") if name in told}
         findings = _findings_of(told["findings"]) if "findings" in told else None
         given: dict[str, Any] = {name: tuple(told[name]) for name in _LISTS if name in told}
-        given |= {name: told[name] for name in (*_OF_REFUNDS, "needs_person", "currency") if name in told}
+        given |= {name: told[name] for name in (*_OF_REFUNDS, "needs_person", "currency", "locale") if name in told}
         audit = WantedHistory(**_read(told["audit"], _READ_ENTRIES)) if "audit" in told else None
         return cls(**days, **ids, **given, findings=findings, audit=audit)
 

@@ -15,7 +15,6 @@ from domain.exports.columns import Column, Holds
 from domain.journal.formats import FORMULA
 from domain.money import decimal_of, exponent_of
 
-MINOR: Final = "minor units"
 _APOSTROPHE: Final = "'"
 _BEHIND_AN_END: Final = re.compile("([;\\t\\r\\n|])([" + re.escape("".join(FORMULA)) + "])")
 Sums = dict[tuple[str, str], int]  # by title and currency
@@ -27,7 +26,7 @@ def titles(columns: Sequence[Column]) -> list[str]:
     for one in columns:
         found.append(one.title)
         if one.of is Holds.MONEY:
-            found.append(f"{one.title} ({MINOR})")
+            found.append(f"{one.title} ({one.minor})")
     return found
 
 

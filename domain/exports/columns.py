@@ -9,6 +9,7 @@ from domain.exports.asked import Kind
 from domain.models.findings import ClosingReason
 
 ROWS_MAX: Final = 1_000_000
+MINOR: Final = "minor units"
 
 
 class Holds(StrEnum):
@@ -33,6 +34,7 @@ class Column:
     hidden: bool = False
     summed: bool = False
     choices: Sequence[str] = ()
+    minor: str = MINOR  # what stands behind `title` over the minor units of money
 
 
 DECISION: Final = (

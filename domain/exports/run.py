@@ -17,6 +17,7 @@ from domain.exports import asked
 from domain.exports.asked import Format, Kind, Overtaken, WantedRows
 from domain.exports.cells import guarded, money
 from domain.exports.columns import COLUMNS
+from domain.exports.headings import columns_in
 from domain.exports.tables import pages
 from domain.exports.write import ENDINGS, MOST, WRITERS, Writer
 from domain.files import content, made
@@ -47,10 +48,11 @@ async def run(row: Export, settings: Settings) -> None:
 
 async def _written(row: Export, folder: Path) -> Writer:
     kind, format_ = Kind(row.kind), Format(row.format)
-    writer = WRITERS[format_](folder, COLUMNS[kind], _name(row))
+    wanted = WantedRows.of(row.wanted)
+    writer = WRITERS[format_](folder, columns_in(COLUMNS[kind], wanted.locale), _name(row))
     # The rows are read in a transaction, and how far it is must be seen while that lasts: it is told from without.
     outside = contextvars.copy_context()
-    async with aclosing(pages(asked.reader(row), kind, WantedRows.of(row.wanted), MOST[format_])) as found:
+    async with aclosing(pages(asked.reader(row), kind, wanted, MOST[format_])) as found:
         try:
             async for total, page in found:
                 await asyncio.to_thread(writer.take, page)

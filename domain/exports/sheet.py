@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from domain.exports import workbook
+from domain.exports import headings, workbook
 from domain.exports.cells import unguarded
 from domain.exports.columns import DECISION, FACTS, FINDING_ID
 from domain.exports.workbook import COLUMNS_MAX, ROWS_MAX, Cells
@@ -53,8 +53,10 @@ def read(given: bytes) -> list[SheetLine]:
 
 def _places(header: Sequence[str]) -> Mapping[str, int]:
     places: dict[str, int] = {}
-    for place, title in enumerate(header):
-        name = unguarded(title.strip())
+    names = [unguarded(title.strip()) for title in header]
+    for place, title in enumerate(names):
+        english = headings.decisions().get(title, title)
+        name = title if english in names else english  # beside ours a column of one's own may be called anything
         if name in places and (name in _NEEDED or name in _TITLES):
             raise InvalidInput(f"Two columns are called {name}.", path=["fileId"])
         places.setdefault(name, place)

@@ -194,7 +194,7 @@ class Parquet(Writer):
                 if one.of is Holds.MONEY:
                     told = None if value is None else Decimal(money(value, row["currency"]))
                     cells[one.title].append(told)
-                    cells[f"{one.title} (minor units)"].append(None if value is None else Decimal(value))
+                    cells[f"{one.title} ({one.minor})"].append(None if value is None else Decimal(value))
                 else:
                     is_text = one.of is Holds.TEXT and value is not None
                     cells[one.title].append(plain(value, one.of) if is_text else value)
@@ -216,7 +216,7 @@ def _schema(columns: Sequence[Column]) -> dict[str, Any]:
     for one in columns:
         if one.of is Holds.MONEY:
             found[one.title] = pl.Decimal(38, _DECIMALS)
-            found[f"{one.title} (minor units)"] = pl.Decimal(38, 0)
+            found[f"{one.title} ({one.minor})"] = pl.Decimal(38, 0)
         else:
             found[one.title] = _TYPES[one.of]
     return found

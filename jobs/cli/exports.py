@@ -38,6 +38,7 @@ def create(
     store: Annotated[str | None, typer.Option(help="Of this store alone, by its id.")] = None,
     currency: Annotated[str | None, typer.Option(help="Of this currency alone.")] = None,
     findings: Annotated[str | None, typer.Option(help="Of FINDINGS: a FindingFilter, JSON.")] = None,
+    locale: Annotated[str, typer.Option(help="What columns are called: en, zh-CN, es or pt-BR.")] = "en",
     form: Form = _TEXT,
 ) -> None:
     """Ask for an export; `estorno export get` waits for its file."""
@@ -46,7 +47,13 @@ def create(
     filter_: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if findings is not None:
         filter_["findings"] = _filter(findings)
-    asked = {"kind": kind.upper(), "format": as_.upper(), "filter": filter_ or None, "idempotencyKey": token_hex(16)}
+    asked = {
+        "kind": kind.upper(),
+        "format": as_.upper(),
+        "filter": filter_ or None,
+        "locale": locale,
+        "idempotencyKey": token_hex(16),
+    }
     _show(client.ask(Settings.read(), _CREATE, input=asked)["exportCreate"]["export"], is_json=is_json)
 
 

@@ -45,7 +45,7 @@ def _filled_in(given: bytes, decisions: dict[str, str]) -> bytes:
     for place, title in enumerate(told[0]):
         sheet.write_string(0, place, title)
         for at, row in enumerate(told, start=1):
-            said = {"Decision": decisions[row["Finding"]], "Note": "As the bank's letter says."}
+            said = {"Decisão": decisions[row["Finding"]], "Observação": "As the bank's letter says."}
             sheet.write_string(at, place, said.get(title) or row[title] or "")
     book.close()
     return into.getvalue()

@@ -7,12 +7,14 @@ import pytest
 from graphql import parse, validate
 
 from api.graphql.schema import make
+from api.graphql.shops.types import fields_of
 from api.graphql.transport import codes
 from api.graphql.transport.bounds import DEADLINE_EXCEEDED
 from api.graphql.transport.codes import LIMITS
 from api.graphql.transport.live_results import TOO_SLOW
 from api.http import code_of
 from domain.access.policies import CUSTOMERS_SEE
+from domain.commerce.vocabulary import ShopKind
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STATUSES = (400, 401, 405, 406, 408, 413, 415, 429, 431, 500, 503)
@@ -39,6 +41,15 @@ def test_each_code_that_a_request_can_end_with_is_told_with_what_to_do() -> None
     wanted = ours | {code_of(status) for status in STATUSES} | {DEADLINE_EXCEEDED, TOO_SLOW}
     assert len(wanted) > 15
     assert [code for code in sorted(wanted) if f"`{code}`" not in told] == []
+
+
+def test_each_field_of_each_kind_of_shop_is_told_as_needed_or_not() -> None:
+    told = (CHECKOUT / "docs" / "shops.md").read_text()
+    shown = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*\|.*) \|$", told, re.MULTILINE))
+    for kind in ShopKind:
+        needed, optional = shown[kind].split(" | ")
+        for field in fields_of(kind):
+            assert f"`{field.name}`" in (optional if field.optional else needed), (kind, field.name)
 
 
 def test_documents_are_shown() -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from api.console import typed
+from api.console.formats import way
 from api.console.page import Asked, Data, Done
 from api.console.words import N_, _
 
@@ -96,6 +97,7 @@ def export_input(asked: Asked) -> Mapping[str, Any]:
         "kind": "AUDIT",
         "format": asked.given("format"),
         "filter": {"audit": _filter(asked)},
+        "locale": way.get().language,
         "idempotencyKey": asked.given("key"),
     }
 

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from api.console import given, typed
 from api.console.books import names
+from api.console.formats import way
 from api.console.page import Asked, Data, Done
 from api.console.words import N_, _
 
@@ -56,7 +57,13 @@ def exported(asked: Asked) -> Mapping[str, Any]:
     since, until = given.days_of(given.month_of("month", given.needed(asked, "month")))
     narrowed = {"since": since, "until": until, **given.left_in(asked, connectionId="connection", currency="currency")}
     kind = asked.given("kind") or "TRIAL_BALANCE"
-    return {"kind": kind, "format": asked.given("format"), "filter": narrowed, "idempotencyKey": asked.given("key")}
+    return {
+        "kind": kind,
+        "format": asked.given("format"),
+        "filter": narrowed,
+        "locale": way.get().language,
+        "idempotencyKey": asked.given("key"),
+    }
 
 
 def done(asked: Asked, payload: Data) -> Done:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from api.console import typed
 from api.console.findings.listed import filter_of, kept
 from api.console.findings.words import MAKING, OUTCOMES, REASONS, STATES
+from api.console.formats import way
 from api.console.page import Asked, Data, Done, Unsendable
 from api.console.words import N_, _
 
@@ -33,6 +34,7 @@ def export_input(asked: Asked) -> Mapping[str, Any]:
         "kind": "FINDINGS",
         "format": asked.given("format"),
         "filter": {"findings": {"states": _NOT_RESOLVED, **filter_of(asked)}},
+        "locale": way.get().language,
         "idempotencyKey": asked.given("key"),
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from api.console import names, typed
+from api.console.formats import way
 from api.console.page import Asked, Data, Done
 from api.console.refunds.listed import CURRENCIES
 from api.console.words import N_, _
@@ -72,7 +73,13 @@ def input_of(asked: Asked) -> Mapping[str, Any]:
         if text := asked.given(name):
             narrowed[field] = typed.amount(name, text, asked.given("currency") or CURRENCIES[0])
     kind, format_ = "REFUNDS", asked.given("format")
-    return {"kind": kind, "format": format_, "filter": narrowed, "idempotencyKey": asked.given("key")}
+    return {
+        "kind": kind,
+        "format": format_,
+        "filter": narrowed,
+        "locale": way.get().language,
+        "idempotencyKey": asked.given("key"),
+    }
 
 
 def done(asked: Asked, payload: Data) -> Done:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from api.console import given, typed
-from api.console.formats import country
+from api.console.formats import country, way
 from api.console.page import Asked, Data, Done, Nav, Page, Post, Unsendable
 from api.console.vat import deeds, names
 from api.console.words import N_, _
@@ -81,7 +81,13 @@ def _reported(asked: Asked, data: Data) -> Mapping[str, Any]:
 def _exported(asked: Asked) -> Mapping[str, Any]:
     since, until = given.days_of(given.month_of("month", given.needed(asked, "month")))
     narrowed = {"since": since, "until": until, **given.left_in(asked, storeId="store")}
-    return {"kind": "VAT", "format": asked.given("format"), "filter": narrowed, "idempotencyKey": asked.given("key")}
+    return {
+        "kind": "VAT",
+        "format": asked.given("format"),
+        "filter": narrowed,
+        "locale": way.get().language,
+        "idempotencyKey": asked.given("key"),
+    }
 
 
 def _made(asked: Asked, payload: Data) -> Done:

@@ -1,5 +1,6 @@
 """The fields of exports and decisions: schema.py has them beside the others."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import strawberry
@@ -17,6 +18,7 @@ from api.graphql.exports.types import (
 from api.graphql.findings.inputs import FindingFilter
 from api.graphql.refunds.events import RefundStatus
 from api.graphql.refunds.filters import PaymentMethod, RefundReason
+from api.graphql.spoken.languages import ENGLISH, locale_of
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import ExportError
@@ -90,6 +92,11 @@ class ExportCreateInput:
     kind: Annotated[Kind, ExportKind]
     format: Annotated[Format, ExportFormat]
     filter: ExportFilter | None = None
+    locale: str | None = strawberry.field(
+        default=None,
+        description="What columns are called: en, zh-CN, es or pt-BR; left out: English, whatever the header "
+        "Accept-Language asks for, so that programs find their columns.",
+    )
     idempotency_key: str
 
 
@@ -171,6 +178,7 @@ class ExportMutation:
 async def _export_create(info: Info, input: ExportCreateInput) -> ExportCreatePayload:
     context = info.context
     wanted = input.filter.parsed(context.principal) if input.filter else WantedRows()
+    wanted = replace(wanted, locale=locale_of(input.locale or ENGLISH))
     made = await asked.create(context.principal, input.kind, input.format, wanted, input.idempotency_key, context.cause)
     return ExportCreatePayload(export=Export.of(made), errors=[], request_id=context.request_id)
 

@@ -254,6 +254,12 @@ async def test_every_kind_goes_out_in_every_format_whole_exact_and_run_by_no_pro
         assert b"<f>" not in packed.read("xl/worksheets/sheet1.xml")
         assert b"<v>99999999999.99</v>" in packed.read("xl/worksheets/sheet1.xml")
     assert any(row["Export"] == "SHA-256 of the rows as CSV without its mark" for row in _sheet(given, 1))
+    brazilian = {"kind": "PAYMENTS", "format": "XLSX", "locale": "pt-BR", "idempotencyKey": a_key()}
+    made = (await asker.ask(_CREATE, input=brazilian))["export"]
+    await jobs.export(UUID(made["id"]), settings)
+    path = (await asker.ask(_SHOW, id=made["id"]))["file"]["downloadPath"]
+    portuguese = await asker.http.get(asker.url + path, headers={"Authorization": f"Bearer {asker.token}"})
+    assert {"Pagamento no PSE", "Capturado (unidades mínimas)"} <= set(_sheet(portuguese.content)[0])
     _, given = await _exported(asker, settings, "PAYMENTS", "PARQUET", **days)
     with zipfile.ZipFile(io.BytesIO(given)) as packed:
         frame = pl.read_parquet(io.BytesIO(packed.read(next(one for one in packed.namelist() if "parquet" in one))))
@@ -263,11 +269,13 @@ async def test_every_kind_goes_out_in_every_format_whole_exact_and_run_by_no_pro
     (row,) = _sheet(given)
     assert (row["Amount"], row["Amount (minor units)"], row["What differs"]) == ("9999", "9999", "=1+1")
     _, given = await _exported(asker, settings, "FINDINGS", "CSV", findings={"states": ["RESOLVED"]})
-    for bad in (
+    refused: list[dict[str, Any]] = [
         {"kind": "FINDINGS", "filter": days},
         {"kind": "TRIAL_BALANCE"},
         {"kind": "VAT", "filter": {"findings": {}}},
-    ):
+        {"kind": "LEDGER", "locale": "fr"},
+    ]
+    for bad in refused:
         wanted = {"format": "CSV", "idempotencyKey": a_key(), **bad}
         (error,) = (await asker.ask(_CREATE, input=wanted))["errors"]
         assert error["code"] == "INVALID_INPUT", bad

@@ -1,0 +1,40 @@
+"""An export's columns are called something in each language, and a sheet that was filled in is read in any."""
+
+import pytest
+
+from domain.exports import sheet
+from domain.exports.cells import titles, written
+from domain.exports.columns import COLUMNS, DECISION, FACTS, FINDING_ID
+from domain.exports.headings import ENGLISH, columns_in, words
+from domain.pse.explanations import LOCALES
+
+OTHERS = LOCALES[1:]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_no_two_columns_of_a_kind_are_called_alike(locale: str) -> None:
+    for kind, columns in COLUMNS.items():
+        named = titles(columns_in(columns, locale))
+        assert len(set(named)) == len(named), (kind, locale)
+        assert len(named) == len(titles(columns))
+
+
+def test_every_heading_is_there_in_every_language_and_none_beside() -> None:
+    english = {one.title for columns in COLUMNS.values() for one in columns if not one.hidden}
+    assert set(words()) == english | {one.minor for columns in COLUMNS.values() for one in columns}
+    assert all(set(told) == set(OTHERS) and all(told.values()) for told in words().values())
+    assert all(columns_in(columns, ENGLISH) is columns for columns in COLUMNS.values())
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_sheet_of_findings_is_read_by_its_headings_in_any_language(locale: str) -> None:
+    filled = [one.title for one in columns_in(DECISION, locale)]
+    rows = [[FINDING_ID, FACTS, *filled, "Nota minha"], ["id", "facts", "TIMING", "why", "", "", "", "ana", "x"]]
+    (line,) = sheet.read(written(rows))
+    assert (line.decision, line.note, line.assign_to) == ("TIMING", "why", "ana")
+
+
+def test_a_column_of_ones_own_may_be_called_as_ours_is_in_another_language() -> None:
+    rows = [[FINDING_ID, FACTS, "Decision", "Note", "Nota"], ["id", "facts", "TIMING", "why", "mine"]]
+    (line,) = sheet.read(written(rows))
+    assert line.note == "why"
