@@ -35,7 +35,7 @@ demo: $(STAMP) ## play the demo day and end; exit status 0 only if everything ca
 # The checks use one core, and the tests wait much of the time: beside each other, and the checks give way.
 test: $(STAMP) $(CLIENTS) ## every check and every test
 	@nice -n 10 $(MAKE) --no-print-directory check > .venv/check.log 2>&1 & checking=$$!; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q; tests=$$?; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q; tests=$$?; echo $$tests > .venv/tests.status; \
 	wait $$checking; checks=$$?; cat .venv/check.log; exit $$((tests || checks))
 
 # What needs no database: connectors, money, states, the house's rules. The whole is `make test`.

@@ -25,9 +25,11 @@ def test_a_test_must_pass_each_of_three_times(
 
 
 def test_many_failures_whole_files_and_a_run_without_an_end_are_final(tmp_path: Path) -> None:
-    cache = tmp_path / "lastfailed"
-    assert failed(cache) == []
+    cache, status = tmp_path / "lastfailed", tmp_path / "status"
+    assert failed(cache, status) == []
     cache.write_text('{"test_b.py::test_x": true, "test_a.py::test_y[a b]": true}')
-    assert failed(cache) == ["test_a.py::test_y[a b]", "test_b.py::test_x"]
+    for ended, seen in (("1", ["test_a.py::test_y[a b]", "test_b.py::test_x"]), ("2", []), ("143", [])):
+        status.write_text(f"{ended}\n")
+        assert failed(cache, status) == seen
     for tests in ([], ["test_a.py"], [f"test_a.py::test_{number}" for number in range(4)]):
         assert not heard(tests)

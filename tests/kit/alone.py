@@ -9,13 +9,16 @@ import sys
 from pathlib import Path
 
 _FAILED = Path(".pytest_cache/v/cache/lastfailed")
+_STATUS = Path(".venv/tests.status")
+_SOME_FAILED = "1"  # pytest's own exit status; any other than 0: not all were run
 _FEW = 3
 _TIMES = 3
 
 
-def failed(cache: Path = _FAILED) -> list[str]:
+def failed(cache: Path = _FAILED, status: Path = _STATUS) -> list[str]:
     """The tests that the last run saw fail, by pytest's names; empty, too, where it did not come to its end."""
-    return sorted(json.loads(cache.read_text())) if cache.exists() else []
+    came_to_its_end = status.exists() and status.read_text().strip() == _SOME_FAILED
+    return sorted(json.loads(cache.read_text())) if came_to_its_end and cache.exists() else []
 
 
 def heard(tests: list[str]) -> bool:
