@@ -7,6 +7,7 @@ from uuid import UUID
 from domain.commerce.registry import dialect_of
 from domain.connections import connections
 from domain.models import Shop, ShopRefund
+from domain.models.shops import ShopState
 from domain.platform import bell
 from domain.platform.database import execute, rows, transaction
 
@@ -24,7 +25,7 @@ SELECT gen_random_uuid(), r.merchant_id, $1, 'OURS', p.order_reference, '[]'::js
   'LINKED', now(), 0, r.request_id, now()
 FROM refunds r JOIN payments p ON p.id = r.payment_id
 WHERE r.id = ANY($2::uuid[]) AND r.state = 'SUCCEEDED' AND p.store_id = $3 AND p.order_reference IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM shop_refunds s WHERE s.refund_id = r.id)
+  AND NOT EXISTS (SELECT 1 FROM shop_refunds s WHERE s.refund_id = r.id AND s.told_state IS DISTINCT FROM '{NO_ORDER}')
   AND NOT EXISTS (SELECT 1 FROM shop_refunds w WHERE w.merchant_id = r.merchant_id AND w.waits_since IS NOT NULL
     AND w.shop_id = $1 AND w.refund_id IS NULL AND (w.amount IS NULL OR w.amount = r.amount) AND {_MAY_BE_OF})
 ON CONFLICT DO NOTHING RETURNING id"""  # noqa: S608 - ours
@@ -52,12 +53,13 @@ async def ours(shop: Shop, refund_ids: Sequence[UUID]) -> list[UUID]:
     return [row["id"] for row in await rows(_OURS, shop.id, list(refund_ids), shop.store_id)]
 
 
-async def rest(row: ShopRefund) -> None:
+async def rest(shop: Shop, row: ShopRefund) -> None:
     """Put one to rest whose order the shop does not have: it is told nothing of it, now or later, and nobody is called.
 
-    So is what is asked again in its place. Not where another one has its turn, or the shop has named it since.
+    So is what is asked again in its place. Not where another one has its turn, or the shop has named it since. Another
+    shop of the store may have the order: it is written there then.
     """
-    await execute(
+    put = await execute(
         "UPDATE shop_refunds SET told_state = $2, told_detail = $3, tries = 0, due_at = NULL "
         "WHERE id = $1 AND due_at = $4 AND name IS NULL",
         row.id,
@@ -65,6 +67,11 @@ async def rest(row: ShopRefund) -> None:
         "The shop has no such order.",
         row.due_at,
     )
+    others = Shop.filter(store_id=shop.store_id, created_at__lte=row.created_at).exclude(id=shop.id)
+    for other in await others.exclude(state=ShopState.RETIRED).order_by("created_at", "id") if put else []:
+        for made in await ours(other, [row.refund_id] if row.refund_id else []):
+            await bell.ring(bell.SHOP_REFUND, made)
+            return
 
 
 async def release(shop: Shop, row: ShopRefund) -> None:

@@ -130,7 +130,7 @@ async def record(due: Due, outcome: Outcome) -> None:
     if isinstance(outcome, ShopDone):
         await _done(due, due.news, outcome)
     elif isinstance(outcome, ShopHasNone) and is_record(due):
-        await recording.rest(due.row)
+        await recording.rest(due.shop, due.row)
     elif isinstance(outcome, ShopLater) and not TRIES.ended(due.row.tries):
         seconds = max(TRIES.delay(due.row.tries), outcome.seconds)
         await execute(

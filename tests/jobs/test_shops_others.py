@@ -13,7 +13,7 @@ from domain.access.tokens import Role
 from domain.commerce import checks, shops
 from domain.commerce.magento.dialect import Magento
 from domain.commerce.vocabulary import ShopKind
-from domain.models import Shop, ShopCheck
+from domain.models import Shop, ShopCheck, ShopRefund
 from domain.models.shops import ShopRefundOrigin
 from domain.problems import InvalidInput
 from domain.pse.vocabulary import Returned, Succeeded
@@ -22,7 +22,7 @@ from domain.refunds.record import record
 from jobs import shops as jobs
 from tests.conftest import Database
 from tests.kit.factories import CAUSE, KEY, a_person, a_refund, an_answer
-from tests.kit.shops import ShopWorld, a_world
+from tests.kit.shops import ShopWorld, a_world, connected
 from tests.kit.world import served
 from tests.sandbox.conekta.key import PRIVATE_KEY
 from tests.sandbox.shops import mabang as erp
@@ -162,6 +162,24 @@ async def test_a_refund_of_an_order_that_is_none_of_the_shops_is_put_to_rest_and
     await record(refund.id, Returned("BACK", "account closed"), Source(Door.NOTICE), CAUSE)
     await at_woo.work()
     assert [row.waits_since for row in await at_woo.all()] == [None, None], "Nor is it told there that it came back."
+
+
+async def test_of_two_shops_of_a_store_the_one_that_has_the_order_has_the_refund_written_there(
+    at_woo: ShopWorld, shop: WooShop
+) -> None:
+    second = WooShop()
+    del second.orders[int(second.order())]  # else both have an order of the same number
+    async with served(Starlette(routes=second.routes())) as there:
+        keys = {"consumer_key": woo.KEY, "consumer_secret": woo.SECRET, "webhook_secret": woo.WEBHOOK_SECRET}
+        await connected(at_woo.merchant, ShopKind.WOOCOMMERCE, {"address": there, "records": "yes", **keys}, "Second")
+        ours, theirs = shop.order(), second.order()
+        for order in (ours, theirs, "990017"):
+            refund = await a_refund(at_woo.merchant, await at_woo.payment(order))
+            await an_answer(refund, Succeeded(f"paid {order}"))
+        await at_woo.work()
+    assert (len(shop.refunds[int(ours)]), len(second.refunds[int(theirs)])) == (1, 1)
+    assert await ShopRefund.filter(told_state="NO_ORDER", waits_since=None).count() >= 2
+    assert not await ShopRefund.exists(waits_since__isnull=False)
 
 
 async def test_woocommerce_tells_once_is_looked_at_and_its_gateway_is_never_called(
