@@ -15,6 +15,7 @@ from domain.models import Refund
 from domain.models.shops import ShopRefundOrigin, ShopRefundState
 from domain.money import Money
 from domain.platform.database import execute, rows
+from domain.problems import InvalidState
 from domain.pse.vocabulary import Declined, Succeeded
 from domain.refunds.request import retry
 from domain.usage import months, plans
@@ -83,6 +84,54 @@ async def test_a_shops_new_try_of_what_failed_is_a_persons_while_it_is_retried_h
     row = await settle.take_in(shop, _said("R-2"), "second")
     assert row is not None
     assert (row.why, len(await world.refunds())) == ("ALREADY_REFUNDED", 2)
+
+
+async def test_what_failed_is_not_retried_once_its_shop_has_asked_anew(world: ShopWorld) -> None:
+    ana = a_person(world.merchant, "ana", Role.ADMIN)
+    payment = await world.payment("O-1", 20_000)
+    shop = await world.reload()
+    for name in ("R-1", "other"):
+        await settle.take_in(shop, _said(name), "first")
+    first, other = await world.refunds()
+    for one in (first, other):
+        await an_answer(one, Declined("NO_FUNDS", "There is no money."))
+    await world.work()
+    again = (await retry(ana, other.id, a_key(), CAUSE)).refund
+    await an_answer(again, Declined("NO_FUNDS", "There is no money."))
+    await world.work()
+    await settle.take_in(shop, _said("R-2"), "anew")
+    anew = (await world.refunds())[-1]
+    for failed in (first, again):
+        with pytest.raises(InvalidState, match=anew.reference):
+            await retry(ana, failed.id, a_key(), CAUSE)
+    await world.pay(anew)
+    with pytest.raises(InvalidState, match=anew.reference):
+        await retry(ana, first.id, a_key(), CAUSE)
+    # Two of a person's own are two, as they say.
+    mine = await a_refund(world.merchant, payment, 4_500)
+    await an_answer(mine, Declined("NO_FUNDS", "There is no money."))
+    await a_refund(world.merchant, payment, 4_500)
+    await retry(ana, mine.id, a_key(), CAUSE)
+
+
+async def test_what_failed_for_a_shop_is_not_retried_once_people_have_refunded_it_here(world: ShopWorld) -> None:
+    ana = a_person(world.merchant, "ana", Role.ADMIN)
+    payment = await world.payment("O-1", 20_000)
+    shop = await world.reload()
+    for name in ("R-1", "R-2"):
+        await settle.take_in(shop, _said(name), "first")
+    first, second = await world.refunds()
+    for one in (first, second):
+        await an_answer(one, Declined("NO_FUNDS", "There is no money."))
+    await world.work()
+    # What is tried again for another one of the shop is that one's.
+    retried = (await retry(ana, second.id, a_key(), CAUSE)).refund
+    await an_answer(retried, Succeeded("paid"))
+    mine = await a_refund(world.merchant, payment, 4_000)
+    with pytest.raises(InvalidState, match=mine.reference):
+        await retry(ana, first.id, a_key(), CAUSE)
+    await an_answer(mine, Declined("NO_FUNDS", "There is no money."))
+    await retry(ana, first.id, a_key(), CAUSE)
 
 
 async def test_what_people_refund_here_and_in_the_shop_is_a_persons_though_ours_is_recorded_there(
