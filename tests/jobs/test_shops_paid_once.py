@@ -22,7 +22,7 @@ from domain.usage import months, plans
 from domain.usage.plans import Metered, Quota
 from tests.conftest import Database
 from tests.kit.factories import CAUSE, OwnerRows, a_key, a_person, a_refund, an_answer
-from tests.kit.shops import ShopWorld, a_world
+from tests.kit.shops import ShopWorld, a_world, connected
 from tests.sandbox.shops import woocommerce as woo
 from tests.sandbox.shops.erp import SECRET, Erp
 from tests.sandbox.shops.woocommerce import WooShop
@@ -227,3 +227,25 @@ async def test_what_is_tried_again_for_a_shop_is_not_written_there_as_another_on
     await at_woo.work()
     assert len(shop.refunds[int(order)]) == 2
     assert {row.origin for row in await at_woo.all()} == {ShopRefundOrigin.TOLD}
+
+
+async def test_an_order_number_that_another_shop_of_the_store_may_have_too_is_a_persons(world: ShopWorld) -> None:
+    await world.payment("O-1")
+    named = await world.payment("O-2")
+    ana = a_person(world.merchant, "ana", Role.ADMIN)
+    other = await connected(world.merchant, ShopKind.GENERIC, {"webhook_secret": SECRET}, "Segunda loja")
+    await shops.step(ana, other.id, "shopPause", CAUSE)
+    shop = await world.reload()
+    await settle.take_in(shop, _said(), "by its number")
+    await settle.take_in(shop, SaidRefund("R-2", payments=("O-1",), amount=Money(4_000, "BRL")), "by that as a name")
+    known = SaidRefund("R-3", order="O-2", payments=(named.pse_reference,), amount=Money(4_000, "BRL"))
+    await settle.take_in(shop, known, "by its transaction")
+    first, second, third = await world.all()
+    assert [row.why for row in (first, second, third)] == ["ANOTHER_SHOP", "ANOTHER_SHOP", None]
+    assert [one.payment_id for one in await world.refunds()] == [named.id]
+    assert "Segunda loja" in (first.because or "")
+    # Who is alone in its store is believed, and so is a person.
+    await waiting.match(ana, first.id, (await world.payment("O-4")).id, None, None, "It is of ours.", CAUSE)
+    await shops.step(ana, other.id, "shopRetire", CAUSE)
+    assert (await settle.take_in(shop, _said("R-4"), "alone")).why is None  # type: ignore[union-attr]
+    assert len(await world.refunds()) == 3
