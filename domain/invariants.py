@@ -347,6 +347,7 @@ _OF_A_FEW: Final[Mapping[str, str]] = {
 # What excuses until a night is done that is under way, or has failed, and until a date is repeated that is to be.
 _NIGHT: Final = re.compile(r"n\.state (= 'RUNNING'|IN \('RUNNING', 'FAILED'\))")
 _TO_REPEAT: Final = " AND bool_and(r.repeat_since IS NULL)"
+_IS_TO_REPEAT: Final = "r.repeat_since IS NOT NULL"
 _EXCUSABLE: Final = tuple(name for name, query in _QUERIES.items() if _NIGHT.search(query) or _TO_REPEAT in query)
 
 
@@ -373,7 +374,7 @@ async def unexcused(payments: Sequence[UUID] | None, limit: int) -> Sequence[Bro
     found: list[BrokenInvariant] = []
     for name in _EXCUSABLE:
         query = (INVARIANTS if payments is None else _OF_A_FEW)[name].replace(_TO_REPEAT, "")
-        query = _NIGHT.sub("false", query)
+        query = _NIGHT.sub("false", query).replace(_IS_TO_REPEAT, "false")
         if payments is None:
             found += await _ask(name, query, limit)
         elif "$1" in query:  # else it is about none of them

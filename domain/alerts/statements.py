@@ -64,10 +64,16 @@ VAT: Final = _of_findings(["VAT_REVERSAL_OVERDUE"], place="'vat'", due="f.detail
 REPORT: Final = _of_findings(
     ["NIGHT_FAILED"], what="'night'", name="coalesce(f.detail ->> 'date', (f.created_at)::date::text)"
 )
+# The day on which a certificate ends stands in the name that its finding has; a token ends soon since it was made, or
+# since so many days before.
 EXPIRING: Final = (
-    _of_findings(["EXPIRES_SOON"], name="coalesce(f.detail ->> 'name', 'certificate')")
+    _of_findings(
+        ["EXPIRES_SOON"],
+        name="coalesce(f.detail ->> 'name', 'certificate')",
+        due=r"substring(f.fingerprint from '/(\d{4}-\d\d-\d\d)/\d+$')",
+    )
     + """ UNION ALL SELECT t.merchant_id, NULL::uuid, 'tokens', 'token', t.id::text, coalesce(t.name, t.prefix)::text,
-  0, '', t.expires_at, t.expires_at::date::text, NULL::text
+  0, '', greatest(t.created_at, t.expires_at - make_interval(days => $1::int)), t.expires_at::date::text, NULL::text
 FROM tokens t WHERE t.kind = 'SERVICE' AND t.revoked_at IS NULL AND t.expires_at > now()
   AND t.expires_at < now() + make_interval(days => $1::int)"""
 )

@@ -3,7 +3,8 @@
 from typing import Final
 
 # Whatever came with a 2xx is worked out, due to be, or a person's; what became of it was told, is due to be, or a
-# person knows that it was not. Of a shop that asks, its one answer is the last; a paused one rests.
+# person knows that it was not. Of a shop that asks, its one answer is the last; a paused one rests, and so does
+# what is of another place's order.
 SHOPS: Final = """
         SELECT format('message %s of shop %s: not worked out, and never due', n.id, n.shop_id) AS detail,
           NULL::uuid AS payment_id
@@ -20,7 +21,7 @@ SHOPS: Final = """
         JOIN refunds f ON f.id = r.refund_id
           AND f.state IN ('SUCCEEDED', 'FAILED', 'REJECTED', 'CANCELED', 'EXPIRED', 'RETURNED')
         WHERE r.due_at IS NULL AND r.waits_since IS NULL AND r.decided_at IS NULL
-          AND r.told_state IS DISTINCT FROM f.state
+          AND r.told_state IS DISTINCT FROM f.state AND r.told_state IS DISTINCT FROM 'NO_ORDER'
           AND (r.told_state IS NULL OR s.kind NOT IN ('VTEX', 'SHOPIFY_PAYMENTS'))
           AND EXISTS (SELECT 1 FROM events e JOIN event_seals p ON p.event_id = e.id
             WHERE e.refund_id = f.id AND e.state = f.state AND p.position <= s.history_position)"""

@@ -8,8 +8,9 @@ from domain.commerce.registry import dialect_of
 from domain.connections import connections
 from domain.models import Shop, ShopRefund
 from domain.platform import bell
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 
+NO_ORDER: Final = "NO_ORDER"  # in place of a state that was told: it is of an order of another place
 _YES: Final = frozenset({"yes", "true", "1"})
 # Whether a refund of the shop (w) may be of the payment (p), by any name that it gives.
 _MAY_BE_OF: Final = """(p.order_reference IN (w.order_reference, w.order_number, ltrim(w.order_number, '#'))
@@ -49,6 +50,21 @@ async def ours(shop: Shop, refund_ids: Sequence[UUID]) -> list[UUID]:
     if not (wants(shop) and refund_ids):
         return []
     return [row["id"] for row in await rows(_OURS, shop.id, list(refund_ids), shop.store_id)]
+
+
+async def rest(row: ShopRefund) -> None:
+    """Put one to rest whose order the shop does not have: it is told nothing of it, now or later, and nobody is called.
+
+    So is what is asked again in its place. Not where another one has its turn, or the shop has named it since.
+    """
+    await execute(
+        "UPDATE shop_refunds SET told_state = $2, told_detail = $3, tries = 0, due_at = NULL "
+        "WHERE id = $1 AND due_at = $4 AND name IS NULL",
+        row.id,
+        NO_ORDER,
+        "The shop has no such order.",
+        row.due_at,
+    )
 
 
 async def release(shop: Shop, row: ShopRefund) -> None:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from domain.commerce import patience, settle, standing
+from domain.commerce import patience, recording, settle, standing
 from domain.commerce.dialect import Dialect
 from domain.commerce.matching import Unmatched
 from domain.commerce.registry import dialect_of
-from domain.commerce.vocabulary import ENDED, Outcome, ShopDone, ShopLater, ShopNews, Why
+from domain.commerce.vocabulary import ENDED, Outcome, ShopDone, ShopHasNone, ShopLater, ShopNews, Why
 from domain.models import Shop, ShopRefund
 from domain.models.refunds import State
 from domain.models.shops import ShopRefundOrigin, ShopRefundState, ShopState
@@ -54,6 +54,8 @@ def wanted(due: Due) -> bool:
     """Whether the shop is to hear this now."""
     news = due.news
     if news is None or _told_as(news) == due.row.told_state:
+        return False
+    if due.row.told_state == recording.NO_ORDER:
         return False
     if due.row.told_state == standing.GIVEN_UP or (due.dialect.asks and due.row.told_state is not None):
         return False  # what it was answered is final there
@@ -138,6 +140,8 @@ async def record(due: Due, outcome: Outcome) -> None:
     assert due.news is not None, "Something was told."
     if isinstance(outcome, ShopDone):
         await _done(due, due.news, outcome)
+    elif isinstance(outcome, ShopHasNone) and is_record(due):
+        await recording.rest(due.row)
     elif isinstance(outcome, ShopLater) and not TRIES.ended(due.row.tries):
         seconds = max(TRIES.delay(due.row.tries), outcome.seconds)
         await execute(

@@ -170,6 +170,11 @@ class ShopRefuses:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class ShopHasNone(ShopRefuses):
+    """It has no such order: of an order of another place there is nothing to write there, and nobody to call."""
+
+
 Outcome = ShopDone | ShopLater | ShopRefuses
 
 

@@ -160,7 +160,7 @@ SETTLEMENTS: Final[Mapping[str, str]] = {
         WHERE l.n > e.n""",
     # By number, for a line may tell another amount than is booked; of payments whose only witness is the reports. What
     # the PSE itself ended waits for its line, and what turned out to be ours for its date to be repeated: both stand
-    # until then.
+    # until then. So does what came back by a report that is read again, since a revised one has it no longer.
     "stands: what reports alone say is taken stands as taken": """
         SELECT format('payment %s: %s by lines, %s stand', t.payment_id, t.told, coalesce(e.n, 0)) AS detail,
                t.payment_id
@@ -172,6 +172,9 @@ SETTLEMENTS: Final[Mapping[str, str]] = {
                 WHERE entry = 'TAKEN_BACK' AND starts_with(request_id, 'reconciliation-')
                   AND right(cause, 5) <> '/ours') AS n FROM ledger_entries WHERE payment_id = t.payment_id) e ON true
         WHERE t.told > coalesce(e.n, 0) AND NOT EXISTS (SELECT 1 FROM listed_money w WHERE w.payment_id = p.id)
+          AND NOT EXISTS (SELECT 1 FROM settlement_lines o JOIN reports r ON r.id = o.report_id
+            WHERE o.payment_id = t.payment_id AND o.voided_at IS NULL AND o.type = 'REFUND' AND o.state = 'RETURNED'
+              AND o.effect = 'NONE' AND r.repeat_since IS NOT NULL)
           AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n
             WHERE n.connection_id = p.connection_id AND n.state IN ('RUNNING', 'FAILED'))""",
     # Of what the PSE itself has confirmed, no report is the witness. A night that is not done may have booked neither.

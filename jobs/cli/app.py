@@ -135,9 +135,16 @@ def up(
     """Start everything on this machine and serve until Ctrl-C."""
     if (once or tamper) and not demo:
         raise CommandError("--once and --tamper go with --demo.")
+    settings = Settings.read()
+    if demo and settings.trusted_documents:
+        raise CommandError(
+            "The demo sends documents of its own, which ESTORNO_TRUSTED_DOCUMENTS would refuse: run it without, and "
+            "beside it, in a second terminal with the same ESTORNO_HOME, `ESTORNO_PORT=8001 "
+            f"ESTORNO_TRUSTED_DOCUMENTS={','.join(settings.trusted_documents)} estorno api`."
+        )
     from jobs.machine import serve
 
-    raise typer.Exit(0 if serve.run(Settings.read(), demo=demo, once=once, tamper=tamper) else 1)
+    raise typer.Exit(0 if serve.run(settings, demo=demo, once=once, tamper=tamper) else 1)
 
 
 @app.command()

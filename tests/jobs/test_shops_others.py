@@ -16,7 +16,9 @@ from domain.commerce.vocabulary import ShopKind
 from domain.models import Shop, ShopCheck
 from domain.models.shops import ShopRefundOrigin
 from domain.problems import InvalidInput
-from domain.pse.vocabulary import Succeeded
+from domain.pse.vocabulary import Returned, Succeeded
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from jobs import shops as jobs
 from tests.conftest import Database
 from tests.kit.factories import CAUSE, KEY, a_person, a_refund, an_answer
@@ -110,14 +112,16 @@ async def test_credit_memos_are_found_by_looking_and_ours_are_offline_and_once(
         await an_answer(refund, Succeeded(f"paid {order}"))
         await world.work()
         await world.later()
+    await an_answer(await a_refund(world.merchant, await world.payment("of another place")), Succeeded("paid"))
+    await world.work()
     ours = [row for row in await world.all() if row.origin is ShopRefundOrigin.OURS]
-    assert [row.told_state for row in ours] == ["SUCCEEDED", "SUCCEEDED"]
+    assert [row.told_state for row in ours] == ["SUCCEEDED", "SUCCEEDED", "NO_ORDER"]
     assert len(magento.memos) == before + 2
     assert magento.moved == moved, "An online refund would have moved it again."
     part = next(body for path, body in magento.posts if path.startswith("invoice/"))
     assert (part["isOnline"], str(part["arguments"]["adjustment_positive"])) == (False, "25.00")
     await world.look()
-    assert len(await world.refunds()) == 3
+    assert len(await world.refunds()) == 4
 
 
 @pytest.fixture
@@ -142,6 +146,22 @@ async def test_a_number_that_may_be_another_orders_id_waits_for_a_person(at_woo:
     await at_woo.work()
     assert (await at_woo.only()).why == "OTHER_ORDER"
     assert await at_woo.refunds() == []
+
+
+async def test_a_refund_of_an_order_that_is_none_of_the_shops_is_put_to_rest_and_calls_nobody(
+    at_woo: ShopWorld, shop: WooShop
+) -> None:
+    """A store whose orders come from two places has payments of orders that one of its shops never had."""
+    for order in ("990017", "ML-2000017"):
+        refund = await a_refund(at_woo.merchant, await at_woo.payment(order))
+        await an_answer(refund, Succeeded(f"paid {order}"))
+    await at_woo.work()
+    found = await at_woo.all()
+    assert {(row.state.value, row.why, row.waits_since, row.due_at) for row in found} == {("LINKED", None, None, None)}
+    assert {row.told_detail for row in found} == {"The shop has no such order."}
+    await record(refund.id, Returned("BACK", "account closed"), Source(Door.NOTICE), CAUSE)
+    await at_woo.work()
+    assert [row.waits_since for row in await at_woo.all()] == [None, None], "Nor is it told there that it came back."
 
 
 async def test_woocommerce_tells_once_is_looked_at_and_its_gateway_is_never_called(

@@ -220,6 +220,20 @@ async def test_it_is_not_recorded_where_shopify_would_pay_it_again(world: ShopWo
     assert _noted(shopify, order) == {refund.reference: "SUCCEEDED"}
 
 
+async def test_of_an_order_that_is_not_shown_what_the_shop_asked_for_is_a_persons_and_ours_is_put_to_rest(
+    world: ShopWorld, shopify: ShopifyShop
+) -> None:
+    order = shopify.order()
+    await world.payment(order)
+    await world.post(shopify.webhook(order, shopify.refund(order, "40.00")))
+    await world.work()
+    shopify.hidden.add(order)
+    await world.pay()
+    elsewhere = await a_refund(world.merchant, await world.payment("ML-2000017"))
+    await world.pay(elsewhere)
+    assert [(row.why, row.told_state) for row in await world.all()] == [("NOT_TOLD", None), (None, "NO_ORDER")]
+
+
 async def test_a_shop_that_is_asked_too_much_or_away_is_asked_again(world: ShopWorld, shopify: ShopifyShop) -> None:
     order = shopify.order()
     await world.payment(order)

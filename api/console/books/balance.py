@@ -56,9 +56,8 @@ def exported(asked: Asked) -> Mapping[str, Any]:
     """The export's input. Raises Unsendable."""
     since, until = given.days_of(given.month_of("month", given.needed(asked, "month")))
     narrowed = {"since": since, "until": until, **given.left_in(asked, connectionId="connection", currency="currency")}
-    kind = asked.given("kind") or "TRIAL_BALANCE"
     return {
-        "kind": kind,
+        "kind": _kind(asked),
         "format": asked.given("format"),
         "filter": narrowed,
         "locale": way.get().language,
@@ -68,7 +67,11 @@ def exported(asked: Asked) -> Mapping[str, Any]:
 
 def done(asked: Asked, payload: Data) -> Done:
     """Where the files that are made are."""
-    return Done("/console/refunds/export", _("The file is being made."))
+    return Done(f"/console/refunds/export?{urlencode({'kind': _kind(asked)})}", _("The file is being made."))
+
+
+def _kind(asked: Asked) -> str:
+    return asked.given("kind") or "TRIAL_BALANCE"
 
 
 def of_account(asked: Asked) -> Mapping[str, Any]:

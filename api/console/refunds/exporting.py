@@ -1,4 +1,4 @@
-"""Exporting refunds: what is asked for, and the files that were made."""
+"""Exporting refunds: what is asked for, and the files that were made, of what else is exported elsewhere, too."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -40,7 +40,11 @@ FIELDS: Final = {
 def view(asked: Asked, data: Data) -> Mapping[str, Any]:
     """What the selects offer, and the words of what was made."""
     merchant = data["viewer"]["merchant"]
+    kind = _KINDS.get(asked.text("kind") or "REFUNDS", _KINDS["REFUNDS"])
+    is_of_refunds = kind == _KINDS["REFUNDS"]
     return {
+        "is_of_refunds": is_of_refunds,
+        "exported": _("Export refunds") if is_of_refunds else _("Export: %(what)s") % {"what": _(kind)},
         "connections": [(one["id"], one["name"]) for one in merchant["connections"]],
         "stores": [(one["id"], one["name"]) for one in merchant["stores"]],
         "states": [(name, _(sign.word)) for name, sign in names.STATES.items()],

@@ -91,7 +91,7 @@ def _exported(asked: Asked) -> Mapping[str, Any]:
 
 
 def _made(asked: Asked, payload: Data) -> Done:
-    return Done("/console/refunds/export", _("The file is being made."))
+    return Done("/console/refunds/export?kind=VAT", _("The file is being made."))
 
 
 def _preview(asked: Asked) -> Mapping[str, Any]:

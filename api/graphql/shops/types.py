@@ -259,7 +259,9 @@ class ShopRefund:
     because: str | None = told()
     payment_id: strawberry.ID | None
     refund_id: strawberry.ID | None
-    told_state: str | None = strawberry.field(description="The last that the shop was told.")
+    told_state: str | None = strawberry.field(
+        description="The last that the shop was told; NO_ORDER: nothing, for it has no such order."
+    )
     told_at: DateTime | None
     told_detail: str | None = told()
     decided_by: str | None

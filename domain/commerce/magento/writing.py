@@ -13,7 +13,7 @@ import httpx
 from domain.commerce import amounts, dialect
 from domain.commerce.dialect import Answered, Asking, NoAnswer
 from domain.commerce.magento.rest import Filter, request, searched
-from domain.commerce.vocabulary import Outcome, ShopAccess, ShopDone, ShopLater, ShopNews, ShopRefuses
+from domain.commerce.vocabulary import Outcome, ShopAccess, ShopDone, ShopHasNone, ShopLater, ShopNews, ShopRefuses
 from domain.money import Money
 from domain.pse.kit import exact
 
@@ -53,9 +53,12 @@ def comment(access: ShopAccess, memo: str, news: ShopNews) -> Asking[Outcome]:
 
 def record(access: ShopAccess, news: ShopNews) -> Asking[Outcome]:
     """Make an offline credit memo, unless one carries our mark already. Raises NoAnswer."""
-    order = yield from _order(access, news.order)
-    if order is None:
-        return ShopRefuses("Magento does not show an order of this number.")
+    orders = yield from _orders(access, news.order)
+    if not orders:
+        return ShopHasNone("Magento does not show an order of this number.")
+    if len(orders) > 1:
+        return ShopRefuses("Magento shows several orders of this number.")
+    order = orders[0]
     order_id = dialect.name_of(order, "entity_id")
     assert order_id is not None, "It was found by it."
     memos = yield from pages(access, "creditmemos", [("order_id", "eq", order_id)], _marked)
@@ -88,17 +91,17 @@ def _invoice(one: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return dialect.name_of(one, "entity_id"), exact.text(one, "transaction_id")
 
 
-def _order(access: ShopAccess, named: str | None) -> Asking[Mapping[str, Any] | None]:
-    """The order of that number, else of that id."""
+def _orders(access: ShopAccess, named: str | None) -> Asking[Sequence[Mapping[str, Any]]]:
+    """The orders of that number, else the one of that id."""
     if named is None:
-        return None
+        return []
     for field in ("increment_id", "entity_id"):
         if field == "entity_id" and not (named.isascii() and named.isdigit()):
             continue
         found = yield from pages(access, "orders", [(field, "eq", named.lstrip("#"))], _of_order)
-        if len(found) == 1:
-            return found[0]
-    return None
+        if found:
+            return found
+    return []
 
 
 _OF_ORDER: Final = ("entity_id", "order_currency_code", "items", "total_refunded", "grand_total")

@@ -18,6 +18,7 @@ from domain.commerce.vocabulary import (
     SaidRefund,
     ShopAccess,
     ShopDone,
+    ShopHasNone,
     ShopKind,
     ShopLater,
     ShopNews,
@@ -109,7 +110,7 @@ class Shopify(Dialect):
             return ShopRefuses("The payment names no order.")
         try:
             made = yield from writing.record(access, news.order, news)
-            if isinstance(made, ShopDone):
+            if isinstance(made, ShopDone | ShopHasNone):
                 return made
             # What cannot be recorded can be noted, and a person sees why.
             noted = yield from writing.note(access, news.order, news)

@@ -9,7 +9,7 @@ from domain.commerce import amounts, dialect
 from domain.commerce.dialect import Asking, NoAnswer
 from domain.commerce.shopify import queries, reading
 from domain.commerce.shopify.asking import ask, user_errors
-from domain.commerce.vocabulary import Outcome, ShopAccess, ShopDone, ShopLater, ShopNews, ShopRefuses
+from domain.commerce.vocabulary import Outcome, ShopAccess, ShopDone, ShopHasNone, ShopLater, ShopNews, ShopRefuses
 from domain.pse.kit import exact
 
 _NUMBER_DIGITS: Final = 9  # an order's number is longer than what people call it
@@ -46,7 +46,9 @@ def _number(access: ShopAccess, order: str) -> Asking[str | None]:
         for one in exact.objects(exact.inner(data, "orders", "nodes")) or []
         if str(one.get("name", "")).lstrip("#") == order.lstrip("#")
     ]
-    return same[0] if len(same) == 1 else None
+    if len(same) > 1:
+        raise NoAnswer(f"Shopify shows {len(same)} orders of the name {order}.")
+    return same[0] if same else None
 
 
 def key_of(news: ShopNews) -> str:
@@ -109,7 +111,7 @@ def record(access: ShopAccess, order: str, news: ShopNews) -> Asking[Outcome]:
     """
     found = yield from order_of(access, order)
     if found is None:
-        return ShopRefuses("Shopify does not show the order to us.")
+        return ShopHasNone("Shopify does not show the order to us.")
     for one in exact.objects(found.get("refunds")) or []:
         if news.reference and dialect.reference_in(one.get("note")) == news.reference:
             return ShopDone("It was recorded before.", reading.number_of(one.get("id")))

@@ -17,6 +17,7 @@ from domain.commerce.vocabulary import (
     SaidRefund,
     ShopAccess,
     ShopDone,
+    ShopHasNone,
     ShopKind,
     ShopLater,
     ShopNews,
@@ -124,14 +125,14 @@ class WooCommerce(Dialect):
 
     def record(self, access: ShopAccess, news: ShopNews) -> Asking[Outcome]:
         if news.order is None or not (news.order.isascii() and news.order.isdigit()):
-            return ShopRefuses("The payment names no order by WooCommerce's number.")
+            return ShopHasNone("The payment names no order by WooCommerce's number.")
         assert news.amount is not None, "What was refunded has an amount."
         try:
             there = yield from self.look(access, news.order)
         except NoAnswer as error:
             return ShopLater(str(error), error.seconds)
         if there is None:
-            return ShopRefuses("WooCommerce has no such order.")
+            return ShopHasNone("WooCommerce has no such order.")
         for one in there:
             if news.reference and one.ours == news.reference:
                 return ShopDone("It was recorded before.", one.name)

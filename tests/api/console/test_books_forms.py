@@ -67,7 +67,9 @@ async def test_a_proposal_is_taken_back(browser: Browser) -> None:
 
 async def test_the_balance_is_exported_and_each_entry_leads_to_what_it_is_of(browser: Browser) -> None:
     await a_payment(browser.shop, amount=10_000, tax=1_800)
-    await _done(browser, "/books", "export", {"kind": "TRIAL_BALANCE", "format": "CSV"})
+    made = await _done(browser, "/books", "export", {"kind": "TRIAL_BALANCE", "format": "CSV"})
+    assert re.findall(r"<h1>(.*?)</h1>", made) == ["Export: Trial balance"]
+    assert 'id="form-create"' not in made, "It asks for refunds."
     assert [one.kind async for one in Export.all()] == ["TRIAL_BALANCE"]
     books = await browser.page("/books?by=store&currency=BRL")
     link = unescape(re.search(r'href="/console(/books/statement/[^"]+PSE_CLEARING[^"]+)"', books).group(1))  # type: ignore[union-attr]

@@ -43,7 +43,8 @@ async def test_a_reversal_is_documented_and_declared_alone_and_with_others(brows
     assert {await _state(first), await _state(second)} == {ReversalState.DECLARED}
     report = await browser.page(f"/vat/report?month={today():%Y-%m}")
     assert "18.00" in report
-    await _done(browser, f"/vat/report?month={today():%Y-%m}", "export", {"format": "XLSX"})
+    made = await _done(browser, f"/vat/report?month={today():%Y-%m}", "export", {"format": "XLSX"})
+    assert "<h1>Export: VAT</h1>" in made
     assert [one.kind async for one in Export.all()] == ["VAT"]
 
 

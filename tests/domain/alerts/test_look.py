@@ -3,12 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from domain.access.permissions import Role
-from domain.alerts import change, opening, rules, tell, work
+from domain.access.tokens import create_token
+from domain.alerts import change, opening, rules, tell, words, work
 from domain.alerts.rules import HeldRule
+from domain.alerts.words import AlertReader
 from domain.deliveries import due
 from domain.deliveries.answers import Sent
 from domain.deliveries.channels.channel import Message, unpacked
@@ -17,10 +20,12 @@ from domain.deliveries.endpoints import NewEndpoint
 from domain.deliveries.endpoints import create as create_endpoint
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
-from domain.models import Alert, AlertNotice, Delivery, Endpoint
+from domain.models import Alert, AlertNotice, Connection, Delivery, Endpoint
 from domain.models.alerts import AlertKind, Severity, What
 from domain.models.deliveries import EndpointKind
 from domain.money import Money
+from domain.onboarding.certificates import Certificate
+from domain.onboarding.preflight import announce
 from domain.platform.database import execute, rows
 from domain.platform.settings import Settings
 from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
@@ -164,6 +169,22 @@ async def test_what_has_happened_and_was_told_is_over_for_good_when_it_is_over(o
     await work.acknowledge(a_person(shop, "support", Role.SUPPORT), alert.id, CAUSE)
     assert await tell.note(await rules.read(), datetime.now(UTC)) == 0
     assert (await Alert.get(id=alert.id)).resolved_told
+
+
+async def test_what_ends_soon_is_told_with_the_day_and_since_it_was_soon() -> None:
+    shop = await a_shop()
+    await create_token(shop.id, Role.SUPPORT, "robot", timedelta(days=3))
+    key = Certificate("Client certificate", datetime.now(UTC), datetime.now(UTC) + timedelta(days=5))
+    await announce(await Connection.get(id=shop.connection.id), [key], datetime.now(UTC))
+    await opening.look()
+    found = {one.connection_id: one for one in await Alert.filter(kind=AlertKind.EXPIRING)}
+    for language, said in (("en", "ends on"), ("zh-CN", "到期"), ("es", "vence el"), ("pt-BR", "vence em")):
+        reader = AlertReader(language, "Loja", ZoneInfo("UTC"), "https://e")
+        for at, days in ((None, 3), (shop.connection.id, 5)):
+            assert found[at].since <= datetime.now(UTC)
+            told = words.says(found[at], reader, "x")
+            assert words.day((datetime.now(UTC) + timedelta(days=days)).date(), reader) in told
+            assert said in told.lower()
 
 
 async def test_each_sign_of_the_books_and_the_clock_is_seen(owner_rows: OwnerRows) -> None:

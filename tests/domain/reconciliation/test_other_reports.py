@@ -59,6 +59,20 @@ async def test_what_a_revised_report_has_no_longer_is_proven_by_another_that_tel
     assert (await balance(shop, Account.PSE_BALANCE), await invariants.check()) == (11_500, [])
 
 
+async def test_what_came_back_by_a_report_that_is_to_be_read_again_is_excused_until_it_is() -> None:
+    shop, payment, _ = await _shop()
+    out = a_line(payment, "REFUND", 3_000, pse_refund_reference="panel")
+    back = a_line(payment, "REFUND", 3_000, "RETURNED", pse_refund_reference="panel")
+    await a_night(shop, out, back, days=_DAYS[0])
+    await a_night(shop, back, days=_DAYS[1])
+    await a_night(shop, out, days=_DAYS[0])
+    assert await invariants.check() == []
+    assert [one.payment_id for one in await invariants.unexcused([payment.id], 10)] == [payment.id]
+    assert await _repeat(shop, [out], [back]) == 1
+    assert (await Payment.get(id=payment.id)).taken_by_bank == 0
+    assert (await invariants.check(), await invariants.unexcused([payment.id], 10)) == ([], [])
+
+
 @pytest.mark.parametrize("ours", [True, False])
 async def test_a_return_with_a_name_that_is_read_before_its_leaving_is_proven_by_the_next_night(ours: bool) -> None:
     shop, payment, refund = await _shop()

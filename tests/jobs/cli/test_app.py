@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from domain.platform.settings import Settings
 from jobs.cli.app import app
+from jobs.cli.commands import CommandError
 from jobs.machine import servers, up
 from jobs.machine.children import ChildError
 
@@ -38,6 +39,14 @@ def test_a_command_takes_the_servers_of_the_card_and_else_what_it_is_told_itself
     assert (told.port, told.trusted_documents) == (8001, Settings.read(own).trusted_documents)
     assert (told.database_url, told.redis_url, told.rate_per_token) == (*lent.values(), 7)
     assert told.secret_key == running.secret_key
+
+
+def test_a_demo_beside_trusted_documents_is_refused_in_one_sentence_before_it_begins(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()  # it would begin with this, which cannot be one
+    given = {"ESTORNO_HOME": str(tmp_path), "ESTORNO_TRUSTED_DOCUMENTS": "documents.json"}
+    told = CliRunner().invoke(app, ["up", "--demo", "--once"], env=given)
+    assert isinstance(told.exception, CommandError)
+    assert "ESTORNO_PORT=8001 ESTORNO_TRUSTED_DOCUMENTS=documents.json estorno api" in str(told.exception)
 
 
 def test_a_server_of_our_own_that_is_not_installed_is_told_in_words() -> None:
