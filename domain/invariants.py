@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from domain.bank.invariants import BANK
 from domain.books.open_items import KEPT_ITEMS
 from domain.commerce.invariants import SHOPS
 from domain.deliveries.heads import HEADS
@@ -241,22 +242,7 @@ _QUERIES: Final[Mapping[str, str]] = {
     **SETTLEMENTS,
     "deliveries: the first that is pending of each ordering key is due": HEADS,
     "shops: what a shop said is worked out, and what became of it told, or each is due or a person's": SHOPS,
-    "bank: what the bank has of a payout is what a line of it proves": """
-        SELECT format('proof %s of payout %s: %s and charges %s, ledger %s and %s', f.id, f.payout_id, f.amount,
-                      f.charges, coalesce(l.came, 0), coalesce(l.kept, 0)) AS detail
-        FROM payout_proofs f LEFT JOIN LATERAL (
-          SELECT
-            sum(CASE debit WHEN 'BANK' THEN amount ELSE -amount END) FILTER (WHERE entry = 'BANK_RECEIVED') AS came,
-            sum(CASE debit WHEN 'FEES' THEN amount ELSE -amount END) FILTER (WHERE entry = 'BANK_CHARGE') AS kept
-          FROM ledger_entries WHERE cause = ANY(ARRAY['payout-proof/' || f.id || '/BANK_RECEIVED',
-            'payout-proof/' || f.id || '/BANK_CHARGE', 'payout-proof/' || f.id || '/BANK_RECEIVED/void',
-            'payout-proof/' || f.id || '/BANK_CHARGE/void'])) l ON true
-        WHERE (f.voided_at IS NULL AND (coalesce(l.came, 0), coalesce(l.kept, 0)) <> (f.amount - f.charges, f.charges))
-           OR (f.voided_at IS NOT NULL AND (coalesce(l.came, 0), coalesce(l.kept, 0)) <> (0, 0))""",
-    "bank entries: whatever is booked of the bank is of a proof": """
-        SELECT format('entry %s, %s of %s: no proof says so', e.id, e.entry, e.amount) AS detail FROM ledger_entries e
-        WHERE e.entry IN ('BANK_RECEIVED', 'BANK_CHARGE') AND NOT EXISTS (SELECT 1 FROM payout_proofs f
-          WHERE 'payout-proof/' || f.id = split_part(e.cause, '/', 1) || '/' || split_part(e.cause, '/', 2))""",
+    **BANK,
     "given up: what people give up of a payout is booked while they do, and is not at the bank": GIVEN_UP,
     "fx: no more is booked as a difference than conversions have left open": """
         SELECT format('connection %s %s: conversions %s, differences %s', connection_id, currency, converted, booked)

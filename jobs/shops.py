@@ -121,6 +121,9 @@ async def step(row_id: UUID, sender: ShopSender, settings: Settings) -> None:
 async def _step(due: telling.Due, sender: ShopSender, settings: Settings) -> None:
     if await telling.given_up(due):
         return
+    if due.shop.state is not ShopState.ACTIVE:
+        await telling.rest(due)
+        return
     if due.news is None:
         await settle.settle(due.shop, due.row)
         return

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from domain.commerce import patience
 from domain.platform import bell
 from domain.platform.database import for_all, rows
 
@@ -34,8 +35,8 @@ DUE: Final[Mapping[str, str]] = {
     bell.SHOP: _in_turn("SELECT id, merchant_id, due_at FROM shops WHERE due_at <= now()"),
     bell.SHOP_CHECK: _in_turn("SELECT id, merchant_id, due_at FROM shop_checks WHERE due_at <= now()"),
     bell.SHOP_REFUND: _in_turn(
-        "SELECT r.id, r.merchant_id, r.due_at FROM shop_refunds r JOIN shops s ON s.id = r.shop_id "
-        "WHERE r.due_at <= now() AND s.state = 'ACTIVE'"
+        "SELECT r.id, r.merchant_id, r.due_at FROM shop_refunds r JOIN shops s ON s.id = r.shop_id "  # noqa: S608 - ours
+        f"WHERE r.due_at <= now() AND {patience.TURN}"
     ),
     bell.SHOP_NOTICE: _in_turn(
         "SELECT n.id, n.merchant_id, n.due_at FROM shop_notices n JOIN shops s ON s.id = n.shop_id "

@@ -176,6 +176,11 @@ async def confirm(principal: Principal, batch_id: UUID, digest: str, cause: Caus
     return await Batch.get(id=row.id)
 
 
+async def is_confirmed(merchant_id: UUID, batch_id: UUID) -> bool:
+    """Whether the yes was said already: again, it begins nothing."""
+    return await Batch.exists(id=batch_id, merchant_id=merchant_id, confirmed_at__isnull=False)
+
+
 async def _check_may(principal: Principal, row: Batch) -> None:
     is_own = await vouching.is_same(principal, row.party, row.created_at) or same_person(
         row.created_by, principal.holder

@@ -6,9 +6,11 @@ from typing import Final
 
 from tortoise.expressions import Q
 
+from domain.commerce.registry import dialect_of
 from domain.commerce.vocabulary import SaidRefund, Why
 from domain.connections import connections
 from domain.models import Payment, Shop
+from domain.models.shops import ShopState
 from domain.platform.database import rows
 
 _LENGTH_MAX: Final = 100
@@ -41,7 +43,7 @@ async def payment_of(shop: Shop, said: SaidRefund) -> Payment | Unmatched:
     """The payment, or why it is a person's to say."""
     named = await _by_name(shop, said.payments)
     if len(named) == 1:
-        return _of_order(named[0], said)
+        return await _unless_anothers(shop, said, _of_order(named[0], said))
     if len(named) > 1:
         return Unmatched(Why.SEVERAL_PAYMENTS, f"{len(named)} payments bear a name that it gives.")
     found = await _by_order(shop, said)
@@ -53,7 +55,25 @@ async def payment_of(shop: Shop, said: SaidRefund) -> Payment | Unmatched:
     if _may_be_another_order(found[0], said):
         said_of = f"The payment is of order {found[0].order_reference}: this one's number, or the id of another order."
         return Unmatched(Why.OTHER_ORDER, said_of)
-    return found[0]
+    return await _unless_anothers(shop, said, found[0])
+
+
+async def _unless_anothers(shop: Shop, said: SaidRefund, found: Payment | Unmatched) -> Payment | Unmatched:
+    """What was found, unless another shop of the store may have an order of this number, whose payment it may be.
+
+    The PSE's reference is one payment's alone, and so is what a platform that asks us calls its payments.
+    """
+    if isinstance(found, Unmatched) or found.pse_reference in said.payments or dialect_of(shop.kind).asks:
+        return found
+    beside = Shop.filter(merchant_id=shop.merchant_id, store_id=shop.store_id).exclude(id=shop.id)
+    other = await beside.exclude(state=ShopState.RETIRED).order_by("created_at").first()
+    if other is None:
+        return found
+    said_of = (
+        f"{other.name} is a shop of this store, too, and may have an order {found.order_reference} of its own: look "
+        "whose payment it is. Shops with their own orders belong to stores of their own."
+    )
+    return Unmatched(Why.ANOTHER_SHOP, said_of)
 
 
 def _may_be_another_order(payment: Payment, said: SaidRefund) -> bool:

@@ -1,6 +1,6 @@
 """The dialects by their kind: adding one is a folder beside these and a line here."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from domain.commerce.dialect import Dialect
@@ -16,6 +16,11 @@ from domain.commerce.woocommerce.dialect import WooCommerce
 _DIALECTS: Final[Mapping[ShopKind, Dialect]] = {
     one.kind: one for one in (Generic(), Shopify(), ShopifyPayments(), Magento(), WooCommerce(), Vtex(), Mabang())
 }
+
+
+def all_dialects() -> Collection[Dialect]:
+    """Each kind's."""
+    return _DIALECTS.values()
 
 
 def dialect_of(kind: str) -> Dialect:

@@ -215,16 +215,24 @@ async def step(principal: Principal, shop_id: UUID, operation: str, cause: Cause
             due = datetime.now(UTC) if to is ShopState.ACTIVE and polls else None
             await Shop.filter(id=shop.id).update(state=to, due_at=due, tries=0)
             if to is ShopState.RETIRED:
-                await _rest(shop.id)
+                await _rest(shop)
             changes = deeds.changed({"state": shop.state.value}, {"state": to.value})
             await deeds.note(shop.merchant_id, operation, Of("shop", shop.id), cause, changes)
     return await Shop.get(id=shop.id)
 
 
-async def _rest(shop_id: UUID) -> None:
-    """Nothing is told there any more. What it had said is worked out yet, for a person (domain/commerce/retiring)."""
-    await execute("UPDATE shop_notices SET due_at = now() WHERE shop_id = $1 AND due_at IS NOT NULL", shop_id)
-    await execute("UPDATE shop_refunds SET due_at = NULL WHERE shop_id = $1 AND due_at IS NOT NULL", shop_id)
+async def _rest(shop: Shop) -> None:
+    """Nothing is told there any more. What it had said is worked out yet, for a person (domain/commerce/retiring).
+
+    What it had asked for and waits no longer for some day is taken back then (domain/commerce/patience).
+    """
+    await execute("UPDATE shop_notices SET due_at = now() WHERE shop_id = $1 AND due_at IS NOT NULL", shop.id)
+    await execute(
+        "UPDATE shop_refunds SET due_at = CASE WHEN told_state IS NULL AND refund_id IS NOT NULL "
+        "  THEN created_at + make_interval(secs => $2::float8) END WHERE shop_id = $1 AND due_at IS NOT NULL",
+        shop.id,
+        dialect_of(shop.kind).gives_up_seconds,
+    )
 
 
 def _check_goes_on(shop: Shop) -> None:

@@ -11,7 +11,7 @@ from domain.commerce.registry import dialect_of
 from domain.commerce.vocabulary import ENDED, Outcome, ShopDone, ShopHasNone, ShopLater, ShopNews, Why
 from domain.models import Shop, ShopRefund
 from domain.models.refunds import State
-from domain.models.shops import ShopRefundOrigin, ShopRefundState
+from domain.models.shops import ShopRefundOrigin, ShopRefundState, ShopState
 from domain.platform.database import execute, for_all, rows
 from domain.refunds.intervals import DAY, HOUR, MINUTE, Schedule
 
@@ -34,10 +34,10 @@ class Due:
 
 @for_all("whose a shop's refund is that was rung for")
 async def take(row_id: UUID) -> Due | None:
-    """Claim one that is due; None: it is not, or its shop rests."""
+    """Claim one that is due; None: it is not, or its shop rests and may yet be waiting."""
     taken = await rows(
-        "UPDATE shop_refunds r SET due_at = now() + make_interval(secs => $2::float8), tries = r.tries + 1 "
-        "FROM shops s WHERE r.id = $1 AND r.due_at <= now() AND s.id = r.shop_id AND s.state = 'ACTIVE' "
+        "UPDATE shop_refunds r SET due_at = now() + make_interval(secs => $2::float8), tries = r.tries + 1 "  # noqa: S608
+        f"FROM shops s WHERE r.id = $1 AND r.due_at <= now() AND s.id = r.shop_id AND {patience.TURN} "
         "RETURNING r.id",
         row_id,
         _LEASE_SECONDS,
@@ -111,6 +111,17 @@ async def given_up(due: Due) -> bool:
         standing.GIVEN_UP,
     )
     return True
+
+
+async def rest(due: Due) -> None:
+    """Its shop rests. A paused one goes on some day; of a retired one nothing is due any more."""
+    await execute(
+        "UPDATE shop_refunds SET due_at = CASE WHEN $3 THEN NULL ELSE now() END, tries = tries - 1 "
+        "WHERE id = $1 AND due_at = $2",
+        due.row.id,
+        due.row.due_at,
+        due.shop.state is ShopState.RETIRED,
+    )
 
 
 async def put_off(due: Due, seconds: float) -> None:

@@ -56,7 +56,7 @@ class Why(StrEnum):
     BEFORE_CONNECTED = "BEFORE_CONNECTED"  # made in the shop before it was connected, or nobody says when
     MOVED_BY_SHOP = "MOVED_BY_SHOP"  # the shop's own gateway pays it, or has paid it
     ALREADY_REFUNDED = "ALREADY_REFUNDED"  # as much has left, or is leaving, that no shop asked for
-    ANOTHER_SHOP = "ANOTHER_SHOP"  # another shop of the merchant asked for as much of this payment
+    ANOTHER_SHOP = "ANOTHER_SHOP"  # it asked for as much of this payment, or may have an order of this number
     REFUSED = "REFUSED"  # our own rules: window, amount, cap
     CLAIMS_OURS = "CLAIMS_OURS"  # it bears a reference of ours that another refund of the shop has, or nobody
     TOLD_OTHERWISE = "TOLD_OTHERWISE"  # the same refund was told again with another amount or order

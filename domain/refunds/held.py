@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from domain.models import Payment, Refund
-from domain.models.refunds import State
+from domain.models.refunds import RELEASED, State
 from domain.money import Money
 from domain.payments import external
 from domain.payments.refundable import left_over
@@ -40,6 +40,21 @@ FROM chain c JOIN payments p ON p.id = c.payment_id CROSS JOIN LATERAL (
     OR due_at IS NOT NULL AND waits_for IS NULL AND (position(convert_to(p.pse_reference, 'UTF8') IN body) > 0
       OR position(convert_to(c.reference, 'UTF8') IN body) > 0
       OR position(convert_to(c.pse_refund_reference, 'UTF8') IN body) > 0))) n"""
+
+# What stands in the place of refund $1, which has ended: as much of its payment, asked for since (and what repeats
+# that), that leaves or has left. A shop told that it failed asks anew by another name, so one of the two is a shop's;
+# two of people's own are two. Retries of what was asked for before are that one's.
+_ANEW: Final = """
+WITH RECURSIVE chain AS (SELECT id, retry_of_id FROM refunds WHERE id = $1
+  UNION SELECT r.id, r.retry_of_id FROM refunds r JOIN chain c ON r.id = c.retry_of_id),
+anew AS (SELECT r.id, r.id AS root, r.reference, r.state FROM refunds o JOIN refunds r ON r.payment_id = o.payment_id
+    AND r.amount = o.amount AND r.retry_of_id IS NULL AND r.id <> o.id AND r.created_at >=
+      (SELECT min(e.occurred_at) FROM events e WHERE e.refund_id = o.id AND e.state = o.state) WHERE o.id = $1
+  UNION SELECT r.id, a.root, r.reference, r.state FROM refunds r JOIN anew a ON r.retry_of_id = a.id)
+SELECT a.reference FROM anew a WHERE a.state <> ALL($2::varchar[])
+  AND EXISTS (SELECT 1 FROM shop_refunds s WHERE s.origin <> 'OURS' AND (s.refund_id IN (SELECT id FROM chain)
+    OR s.refund_id IN (SELECT b.id FROM anew b WHERE b.root = a.root)))
+ORDER BY a.id LIMIT 1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +86,24 @@ async def check(refund: Refund) -> None:
 
 async def check_retry(retried: Refund) -> None:
     """Raises InvalidState where a retry of the refund may pay a second time. The payment's lock is held."""
-    _refuse(await _why_not_again(retried, ended=True), retried)
+    _refuse(await _asked_anew(retried) or await _why_not_again(retried, ended=True), retried)
 
 
 def _refuse(held: Held | None, refund: Refund) -> None:
     if held is not None:
         raise InvalidState(held.said, path=["input", "refundId"], current_state=refund.state)
+
+
+async def _asked_anew(ended: Refund) -> Held | None:
+    """Why what has ended is not asked for again: as much was, since, by a shop or in the place of a shop's."""
+    for row in await rows(_ANEW, ended.id, sorted(RELEASED)):
+        gone = Money(ended.amount, ended.currency)
+        said = (
+            f"As much of this payment ({gone}) was asked for since this refund ended: {row['reference']} stands in its "
+            "place, and a retry would pay twice. If it really is another refund, ask with refundCreate."
+        )
+        return Held(said, lasting=True)
+    return None
 
 
 async def _by_its_own_news(refund: Refund) -> Held | None:

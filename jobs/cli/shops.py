@@ -31,7 +31,7 @@ _PAGE: Final = "pageInfo { hasNextPage endCursor }"
 _FIELDS: Final = """query Fields($kind: ShopKind!) { shopFields(kind: $kind) {
   name label where secret optional test live } }"""
 _SHOPS: Final = f"""query Shops($first: Int!, $after: String) {{ shops(first: $first, after: $after) {{
-  edges {{ node {{ id name kind state webhookUrl heardAt calledAt lookedUntil failingSince
+  edges {{ node {{ id name kind state storeId webhookUrl heardAt calledAt lookedUntil failingSince
   failingBecause oldSecretsUntil waiting fields {{ name }} }} }} {_PAGE} }} }}"""
 _WAITING: Final = f"""query Waiting($first: Int!, $after: String, $waiting: Boolean!) {{
   shopRefunds(first: $first, after: $after, waitingOnly: $waiting) {{ edges {{ node {{ id shopId name orderReference
@@ -40,7 +40,7 @@ _CALLS: Final = """query Calls($shop: ID, $first: Int!) { shopCalls(shopId: $sho
   id shopId shopRefundId requestId purpose method url sentAt status error durationMs body answer
   headers { name value } } } } }"""
 _CONNECT: Final = f"""mutation Connect($input: ShopConnectInput!) {{ shopConnect(input: $input) {{
-  shop {{ id name state webhookUrl }} {_ERRORS} }} }}"""
+  shop {{ id name state storeId webhookUrl }} {_ERRORS} }} }}"""
 _CHANGE: Final = f"""mutation Change($input: ShopChangeInput!) {{ shopChange(input: $input) {{
   shop {{ id name }} {_ERRORS} }} }}"""
 _PREFLIGHT: Final = f"""mutation Preflight($input: ShopStepInput!) {{ shopPreflight(input: $input) {{
@@ -94,6 +94,9 @@ def connect_(
     made = client.ask(settings, _CONNECT, input=wanted)["shopConnect"]["shop"]
     typer.echo(f"{made['name']} is connected: {made['id']}")
     typer.echo(f"It calls: {made['webhookUrl'] or 'nobody yet, set ESTORNO_PUBLIC_URL'}")
+    for one in _all(_SHOPS, "shops", settings=settings):
+        if one["storeId"] == made["storeId"] and one["id"] != made["id"] and one["state"] != "RETIRED":
+            _say(f"{one['name']} is a shop of this store, too: of both, what names its order alone waits for a person.")
     outcome = _preflight(settings, made["id"])
     raise typer.Exit(1 if outcome == "FAILED" else 0)
 

@@ -8,17 +8,18 @@ import httpx
 import pytest
 
 from domain.access.tokens import Role
-from domain.commerce import waiting
+from domain.commerce import shops, waiting
 from domain.commerce.vocabulary import ShopKind
-from domain.models import ShopRefund
+from domain.models import Refund, ShopRefund
 from domain.models.refunds import State
 from domain.platform.database import execute, rows
-from domain.pse.vocabulary import Declined, InDoubt, Returned
+from domain.problems import InvalidState
+from domain.pse.vocabulary import Declined, InDoubt, Returned, Succeeded
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from domain.refunds.request import retry
 from tests.conftest import Database
-from tests.kit.factories import CAUSE, OwnerRows, a_key, a_person, an_answer
+from tests.kit.factories import CAUSE, OwnerRows, a_key, a_person, a_yes, an_answer
 from tests.kit.shops import ShopWorld, a_world
 from tests.sandbox.shops.shopify import ShopifyShop
 
@@ -167,6 +168,46 @@ async def test_what_vtex_cannot_wait_for_is_given_back_in_time_unless_it_was_sen
         assert answer.status_code == status
         assert (answer.json()["code"] == "refund-manually") == (status == 501)
     assert first.id != second.id
+
+
+@pytest.mark.parametrize("operation", ["shopPause", "shopRetire"])
+async def test_what_vtex_cannot_wait_for_is_given_back_though_its_shop_rests(
+    vtex: ShopWorld, owner_rows: OwnerRows, operation: str
+) -> None:
+    for payment in ("P-1", "P-2", "P-3"):
+        await vtex.payment(payment, 5_000_000)  # from BRL 25,000.00 on a second person is needed
+        await _ask(vtex, payment, payment, "30000.00" if payment == "P-1" else "40.00")
+    await _ask(vtex, "nowhere", "unknown")
+    await vtex.work()
+    waits, sent, paid = await vtex.refunds()
+    ana = a_person(vtex.merchant, "ana", Role.ADMIN)
+    await shops.step(ana, vtex.shop.id, operation, CAUSE)
+    await an_answer(sent, InDoubt("TIMEOUT", "no answer"))
+    await an_answer(paid, Succeeded("paid"))
+    await vtex.work()
+    assert (await Refund.get(id=waits.id)).state is State.AWAITING_APPROVAL, "VTEX still asks."
+    await owner_rows("UPDATE shop_refunds SET created_at = created_at - interval '21 hours'")
+    await owner_rows("UPDATE shop_refunds SET due_at = due_at - interval '21 hours'")
+    await vtex.work()
+    assert [one.state for one in await vtex.refunds()] == [State.CANCELED, State.SUBMITTED, State.SUCCEEDED]
+    with pytest.raises(InvalidState):
+        await a_yes(vtex.merchant, waits)
+    rests = operation == "shopPause"
+    assert {row.name: (row.told_state, row.why) for row in await vtex.all()} == {
+        "P-1": ("GIVEN_UP", None),
+        "P-2": (None, "NOT_TOLD"),
+        "P-3": (None, None),
+        "unknown": ("GIVEN_UP" if rests else None, "NO_PAYMENT"),
+    }
+    if rests:
+        assert (await _ask(vtex, "P-1", "P-1", "30000.00")).status_code == 501
+    else:
+        assert await rows("SELECT 1 AS one FROM shop_refunds WHERE due_at IS NOT NULL") == []
+        (unknown,) = [row for row in await vtex.all() if row.name == "unknown"]
+        other = await vtex.payment("P-4")
+        await waiting.match(ana, unknown.id, other.id, None, None, "They are owed it.", CAUSE)
+        await vtex.work()
+        assert (await vtex.refunds())[-1].state is State.REQUESTED, "A person has said so since."
 
 
 async def test_what_was_told_as_failed_for_good_and_is_paid_after_all_calls_a_person_and_is_not_paid_again(

@@ -71,12 +71,12 @@ async def test_two_that_are_told_at_once_are_both_the_shops_own(world: ShopWorld
 
 
 async def test_two_shops_that_hand_in_the_same_at_once_are_paid_once(world: ShopWorld) -> None:
-    await world.payment("O-1")
+    payment = await world.payment("O-1")
     other = await connected(
         world.merchant, ShopKind.GENERIC, dict(world.shop.options) | {"webhook_secret": SECRET}, "B"
     )
     for number in range(8):
-        said = _said(f"R-{number}", 100 + number)
+        said = _said(f"R-{number}", 100 + number, payments=(payment.pse_reference,))
         told = await asyncio.gather(*[settle.take_in(one, said, "at once") for one in (world.shop, other)])
         whys = sorted(str(one.why) for one in told if one)
         assert whys == ["ANOTHER_SHOP", "None"], whys

@@ -75,8 +75,8 @@ async def test_a_shop_whose_history_cannot_be_followed_holds_up_no_other(
 ) -> None:
     broken = await connected(world.merchant, ShopKind.GENERIC, {"webhook_secret": SECRET}, "Broken")
     await owner_rows("UPDATE shops SET kind = 'WOOCOMMERCE', options = '[]' WHERE id = $1", broken.id)
-    await world.payment("O-1")
-    await world.post(erp.signed(_asked()), "/refunds")
+    payment = await world.payment("O-1")
+    await world.post(erp.signed(_asked(payment={"id": payment.pse_reference})), "/refunds")
     await world.work()
     await world.pay()
     assert erp.heard[-1]["type"] == "refund.succeeded"
@@ -183,10 +183,10 @@ async def test_two_equal_parts_are_two_refunds_and_another_shop_is_asked_about(w
     assert [one.amount for one in await world.refunds()] == [4_000, 4_000]
     other = await connected(world.merchant, ShopKind.GENERIC, {"webhook_secret": SECRET}, "Segunda loja")
     first, world.shop = world.shop, other
-    await world.payment("O-3")
-    await world.post(erp.signed(_asked("R-1", "O-3")), "/refunds")
+    named = {"payment": {"id": (await world.payment("O-3")).pse_reference}}
+    await world.post(erp.signed(_asked("R-1", "O-3", **named)), "/refunds")
     world.shop = first
-    await world.post(erp.signed(_asked("S-1", "O-3")), "/refunds")
+    await world.post(erp.signed(_asked("S-1", "O-3", **named)), "/refunds")
     await world.work()
     assert {row.name: row.why for row in await ShopRefund.filter(order_reference="O-3")} == {
         "R-1": None,

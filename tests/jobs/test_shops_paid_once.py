@@ -15,13 +15,14 @@ from domain.models import Refund
 from domain.models.shops import ShopRefundOrigin, ShopRefundState
 from domain.money import Money
 from domain.platform.database import execute, rows
+from domain.problems import InvalidState
 from domain.pse.vocabulary import Declined, Succeeded
 from domain.refunds.request import retry
 from domain.usage import months, plans
 from domain.usage.plans import Metered, Quota
 from tests.conftest import Database
 from tests.kit.factories import CAUSE, OwnerRows, a_key, a_person, a_refund, an_answer
-from tests.kit.shops import ShopWorld, a_world
+from tests.kit.shops import ShopWorld, a_world, connected
 from tests.sandbox.shops import woocommerce as woo
 from tests.sandbox.shops.erp import SECRET, Erp
 from tests.sandbox.shops.woocommerce import WooShop
@@ -83,6 +84,54 @@ async def test_a_shops_new_try_of_what_failed_is_a_persons_while_it_is_retried_h
     row = await settle.take_in(shop, _said("R-2"), "second")
     assert row is not None
     assert (row.why, len(await world.refunds())) == ("ALREADY_REFUNDED", 2)
+
+
+async def test_what_failed_is_not_retried_once_its_shop_has_asked_anew(world: ShopWorld) -> None:
+    ana = a_person(world.merchant, "ana", Role.ADMIN)
+    payment = await world.payment("O-1", 20_000)
+    shop = await world.reload()
+    for name in ("R-1", "other"):
+        await settle.take_in(shop, _said(name), "first")
+    first, other = await world.refunds()
+    for one in (first, other):
+        await an_answer(one, Declined("NO_FUNDS", "There is no money."))
+    await world.work()
+    again = (await retry(ana, other.id, a_key(), CAUSE)).refund
+    await an_answer(again, Declined("NO_FUNDS", "There is no money."))
+    await world.work()
+    await settle.take_in(shop, _said("R-2"), "anew")
+    anew = (await world.refunds())[-1]
+    for failed in (first, again):
+        with pytest.raises(InvalidState, match=anew.reference):
+            await retry(ana, failed.id, a_key(), CAUSE)
+    await world.pay(anew)
+    with pytest.raises(InvalidState, match=anew.reference):
+        await retry(ana, first.id, a_key(), CAUSE)
+    # Two of a person's own are two, as they say.
+    mine = await a_refund(world.merchant, payment, 4_500)
+    await an_answer(mine, Declined("NO_FUNDS", "There is no money."))
+    await a_refund(world.merchant, payment, 4_500)
+    await retry(ana, mine.id, a_key(), CAUSE)
+
+
+async def test_what_failed_for_a_shop_is_not_retried_once_people_have_refunded_it_here(world: ShopWorld) -> None:
+    ana = a_person(world.merchant, "ana", Role.ADMIN)
+    payment = await world.payment("O-1", 20_000)
+    shop = await world.reload()
+    for name in ("R-1", "R-2"):
+        await settle.take_in(shop, _said(name), "first")
+    first, second = await world.refunds()
+    for one in (first, second):
+        await an_answer(one, Declined("NO_FUNDS", "There is no money."))
+    await world.work()
+    # What is tried again for another one of the shop is that one's.
+    retried = (await retry(ana, second.id, a_key(), CAUSE)).refund
+    await an_answer(retried, Succeeded("paid"))
+    mine = await a_refund(world.merchant, payment, 4_000)
+    with pytest.raises(InvalidState, match=mine.reference):
+        await retry(ana, first.id, a_key(), CAUSE)
+    await an_answer(mine, Declined("NO_FUNDS", "There is no money."))
+    await retry(ana, first.id, a_key(), CAUSE)
 
 
 async def test_what_people_refund_here_and_in_the_shop_is_a_persons_though_ours_is_recorded_there(
@@ -178,3 +227,25 @@ async def test_what_is_tried_again_for_a_shop_is_not_written_there_as_another_on
     await at_woo.work()
     assert len(shop.refunds[int(order)]) == 2
     assert {row.origin for row in await at_woo.all()} == {ShopRefundOrigin.TOLD}
+
+
+async def test_an_order_number_that_another_shop_of_the_store_may_have_too_is_a_persons(world: ShopWorld) -> None:
+    await world.payment("O-1")
+    named = await world.payment("O-2")
+    ana = a_person(world.merchant, "ana", Role.ADMIN)
+    other = await connected(world.merchant, ShopKind.GENERIC, {"webhook_secret": SECRET}, "Segunda loja")
+    await shops.step(ana, other.id, "shopPause", CAUSE)
+    shop = await world.reload()
+    await settle.take_in(shop, _said(), "by its number")
+    await settle.take_in(shop, SaidRefund("R-2", payments=("O-1",), amount=Money(4_000, "BRL")), "by that as a name")
+    known = SaidRefund("R-3", order="O-2", payments=(named.pse_reference,), amount=Money(4_000, "BRL"))
+    await settle.take_in(shop, known, "by its transaction")
+    first, second, third = await world.all()
+    assert [row.why for row in (first, second, third)] == ["ANOTHER_SHOP", "ANOTHER_SHOP", None]
+    assert [one.payment_id for one in await world.refunds()] == [named.id]
+    assert "Segunda loja" in (first.because or "")
+    # Who is alone in its store is believed, and so is a person.
+    await waiting.match(ana, first.id, (await world.payment("O-4")).id, None, None, "It is of ours.", CAUSE)
+    await shops.step(ana, other.id, "shopRetire", CAUSE)
+    assert (await settle.take_in(shop, _said("R-4"), "alone")).why is None  # type: ignore[union-attr]
+    assert len(await world.refunds()) == 3

@@ -187,4 +187,8 @@ async def test_a_merchant_has_so_many_shops_and_old_secrets_end_when_they_are_en
     again = today.signed({"external_id": "R-2", "order": {"id": "O-1"}})
     assert (await world.post(again, "/refunds")).status_code == 202
     deeds = await Deed.filter(object_id=str(world.shop.id), operation="shopChange").order_by("id")
-    assert [one.changes.get("old_secrets_until") for one in deeds] == [None, [soon.isoformat(), None], None]
+    assert [one.changes.get("old_secrets_until") for one in deeds] == [
+        [None, soon.isoformat()],
+        [soon.isoformat(), None],
+        None,
+    ]

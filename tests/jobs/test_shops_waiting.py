@@ -150,6 +150,7 @@ async def test_whoever_has_a_shops_secret_or_said_what_its_refund_is_does_not_ap
     await world.payment("O-1", 5_000_000)
     values = {"webhook_secret": SECRET, "callback_url": world.shop.options["callback_url"]}
     new = NewShop(ShopKind.GENERIC, "Forged", merchant.store.code, values)
+    await shops.step(ana, world.shop.id, "shopRetire", _by(ana))
     world.shop = await shops.connect(ana, new, a_key(), _by(ana), KEY)
     await _handed_in(world, erp, "R-1", "O-1", "25000.00")
     (refund,) = await world.refunds()
@@ -180,6 +181,7 @@ async def test_whoever_gave_a_secret_that_a_colleague_has_replaced_lately_has_a_
 ) -> None:
     ana, bob = a_person(world.merchant, "ana", Role.ADMIN), a_person(world.merchant, "bob", Role.ADMIN)
     new = NewShop(ShopKind.GENERIC, "Forged", world.merchant.store.code, {"webhook_secret": SECRET})
+    await shops.step(ana, world.shop.id, "shopRetire", _by(ana))
     world.shop = await shops.connect(ana, new, a_key(), _by(ana), KEY)
     await world.payment("O-1", 5_000_000)
     tomorrow, another = datetime.now(UTC) + timedelta(days=1), SECRET[:-4] + "AAA="

@@ -70,7 +70,7 @@ WHYS: Final[Mapping[str, str]] = {
     "BEFORE_CONNECTED": N_("It was made before the shop was connected, so it may be paid already."),
     "MOVED_BY_SHOP": N_("The shop's own gateway pays it: paid here too, it would be paid twice."),
     "ALREADY_REFUNDED": N_("As much of the payment has left by another way: it may be this very refund."),
-    "ANOTHER_SHOP": N_("Another shop asked for as much of this payment: it may be this very refund."),
+    "ANOTHER_SHOP": N_("Another shop asked for as much of this payment, or may have an order of the same number."),
     "REFUSED": N_("Our own rules refuse it: the window, the amount, or a limit."),
     "CLAIMS_OURS": N_("It says that it is one of ours, and it is none that we know."),
     "TOLD_OTHERWISE": N_("The shop says something else now than it did before."),

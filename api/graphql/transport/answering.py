@@ -5,11 +5,14 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, TypeVar
+from uuid import UUID
 
 from api.graphql.access import noted
 from api.graphql.context import Info
+from api.graphql.transport import ids
 from api.graphql.transport.errors import errors_of
 from domain.access import policies
+from domain.batches import batches
 from domain.platform import idempotency
 from domain.problems import Forbidden, Problem, QuotaExceeded
 from domain.usage import quotas
@@ -50,11 +53,18 @@ def answering(payload: type[Payload]) -> Callable[[MutationBody[Input, Payload]]
 
 
 async def _check_quota(info: Info, input: Any) -> None:
-    """Raises QuotaExceeded for what would begin something new. The key of what was begun gives that, as ever."""
+    """Raises QuotaExceeded for what would begin something new. What was begun is given again, as ever."""
     merchant_id = info.context.principal.merchant_id
     try:
         quotas.check(merchant_id, info.field_name, datetime.now(UTC))
     except QuotaExceeded:
-        key = getattr(input, "idempotency_key", None)
-        if key is None or not await idempotency.is_known(merchant_id, info.field_name, key):
+        if not await _was_begun(merchant_id, info.field_name, input):
             raise
+
+
+async def _was_begun(merchant_id: UUID, operation: str, input: Any) -> bool:
+    """Whether this was done before, and its answer lost: its key is known, or the sheet is confirmed."""
+    if operation == batches.CONFIRM:
+        return await batches.is_confirmed(merchant_id, ids.uuid_of(input.batch_id, ["input", "batchId"]))
+    key = getattr(input, "idempotency_key", None)
+    return key is not None and await idempotency.is_known(merchant_id, operation, key)

@@ -149,6 +149,7 @@ async def test_a_hard_quota_that_is_reached_in_the_middle_of_a_sheet_stops_the_n
     await quotas.refresh()
     (said,) = (await _confirmed(asker, second))["errors"]
     assert said["code"] == "QUOTA_EXCEEDED"
+    assert (await _confirmed(asker, first))["errors"] == [], "It was confirmed, and the answer may have been lost."
     # The month turns, and nobody has asked anew yet: what is remembered has its end.
     (above,) = quotas._above[shop.id]
     quotas.check(shop.id, "batchConfirm", above.renews_at)

@@ -11,16 +11,18 @@ from strawberry.relay import to_base64
 
 from api.app import create
 from domain.access.tokens import Role, create_token
-from domain.commerce import said
+from domain.commerce import said, shops
 from domain.commerce.said import AboutShop
+from domain.commerce.vocabulary import ShopKind
 from domain.connections.calls import SentCall
 from domain.models import Shop
 from domain.platform.database import rows
 from jobs import shops as jobs
 from jobs.wire.shops import ShopSender
 from tests.conftest import Database
-from tests.kit.factories import a_payment, a_shop
+from tests.kit.factories import CAUSE, a_payment, a_person, a_shop
 from tests.kit.forked import told
+from tests.kit.shops import connected
 from tests.kit.world import quick_settings, served
 from tests.sandbox.shops.erp import SECRET, Erp
 
@@ -56,7 +58,10 @@ async def test_a_shop_is_connected_and_what_waits_is_matched_at_the_command_line
             values = tmp_path / "values"
             values.write_text(f"webhook_secret={SECRET}\n")  # callback_url may be left out: nobody is asked for it
             named = ("--store", "sp", "--name", "ERP")
+            beside = await connected(merchant, ShopKind.GENERIC, {"webhook_secret": SECRET}, "Beside")
             out = await run("connect", "generic", *named, "--from", str(values))
+            assert "Beside is a shop of this store, too" in out
+            await shops.step(a_person(merchant, "ana", Role.ADMIN), beside.id, "shopRetire", CAUSE)
             assert "CREDENTIALS: The shared secret can be used." in out
             assert "another shop" in (await run("connect", "generic", *named, "--from", str(values), status=1)).lower()
             assert "SHOPIFY_PAYMENTS" in await run("connect", "shop", *named, status=1)
