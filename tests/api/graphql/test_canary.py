@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +10,10 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-import structlog
 
 from domain.access.tokens import Role
 from domain.models import Destination, Payment, Refund
 from domain.models.refunds import State
-from domain.platform import log
 from domain.platform.settings import Settings
 from domain.pse import registry
 from domain.pse.capabilities import Route
@@ -26,6 +23,7 @@ from jobs.wire.sender import sender
 from tests.api.conftest import Asker, Enter, global_id
 from tests.kit.accounts import ACCOUNTS
 from tests.kit.factories import KEY, OwnerRows, a_payment
+from tests.kit.logs import logged_as
 from tests.kit.world import World, a_sandbox, a_shop_at, quick_settings
 from tests.sandbox.mercadopago import server
 
@@ -51,15 +49,8 @@ FINDINGS = """{ findings(first: 50) { edges { node { kind explanation action res
 @pytest.fixture
 def logged(tmp_path: Path) -> Iterator[io.StringIO]:
     """All that is logged, as in production."""
-    before, level = logging.getLogger().handlers, logging.getLogger().level
-    log.configure(Settings.read({"ESTORNO_HOME": str(tmp_path), "ESTORNO_LOG_LEVEL": "debug"}))
-    handler, stream = logging.getLogger().handlers[0], io.StringIO()
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(stream)
-    yield stream
-    logging.getLogger().handlers = before
-    logging.getLogger().setLevel(level)
-    structlog.reset_defaults()
+    with logged_as(Settings.read({"ESTORNO_HOME": str(tmp_path), "ESTORNO_LOG_LEVEL": "debug"})) as stream:
+        yield stream
 
 
 @pytest.fixture(params=list(registry.connectors()))

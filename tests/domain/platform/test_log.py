@@ -11,21 +11,14 @@ import structlog
 
 from domain.platform import log
 from domain.platform.settings import Settings
+from tests.kit.logs import logged_as
 from tests.kit.work import LINEAR_MAX, growth
 
 
 @pytest.fixture
 def logged(tmp_path: Path) -> Iterator[io.StringIO]:
-    before = logging.getLogger().handlers, logging.getLogger().level
-    log.configure(Settings.read({"ESTORNO_HOME": str(tmp_path)}))
-    stream = io.StringIO()
-    handler = logging.getLogger().handlers[0]
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(stream)
-    yield stream
-    logging.getLogger().handlers, level = before
-    logging.getLogger().setLevel(level)
-    structlog.reset_defaults()
+    with logged_as(Settings.read({"ESTORNO_HOME": str(tmp_path)})) as stream:
+        yield stream
 
 
 def _lines(stream: io.StringIO) -> list[dict[str, object]]:
