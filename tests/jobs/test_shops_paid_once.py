@@ -1,5 +1,6 @@
 """Shops: what was told as failed, given back, or refunded by people here and there at once, leaves once."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -112,6 +113,26 @@ async def test_what_failed_is_not_retried_once_its_shop_has_asked_anew(world: Sh
     await an_answer(mine, Declined("NO_FUNDS", "There is no money."))
     await a_refund(world.merchant, payment, 4_500)
     await retry(ana, mine.id, a_key(), CAUSE)
+
+
+async def test_a_retry_here_and_a_new_try_of_the_shop_at_the_same_moment_are_one_refund(world: ShopWorld) -> None:
+    ana = a_person(world.merchant, "ana", Role.ADMIN)
+    shop = await world.reload()
+    for turn in range(6):
+        order = f"O-{turn}"
+        await world.payment(order)
+        told = [SaidRefund(f"R-{turn}-{nth}", order=order, amount=Money(4_000, "BRL")) for nth in (1, 2)]
+        row = await settle.take_in(shop, told[0], "first")
+        assert row is not None
+        assert row.refund_id is not None
+        failed = await Refund.get(id=row.refund_id)
+        await an_answer(failed, Declined("NO_FUNDS", "There is no money."))
+        await world.work()
+        done = await asyncio.gather(
+            retry(ana, failed.id, a_key(), CAUSE), settle.take_in(shop, told[1], "second"), return_exceptions=True
+        )
+        assert all(isinstance(one, InvalidState) or not isinstance(one, BaseException) for one in done), done
+        assert await Refund.filter(payment_id=failed.payment_id).count() == 2, done
 
 
 async def test_what_failed_for_a_shop_is_not_retried_once_people_have_refunded_it_here(world: ShopWorld) -> None:
