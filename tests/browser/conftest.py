@@ -125,10 +125,13 @@ async def enter(tab: Page) -> None:
 
 
 def chromium_path() -> str:
-    """Where the browser is; skips, or fails where CI is set."""
-    found = shutil.which("chromium")
+    """Where the browser is; skips, or fails where CI is set.
+
+    Of the distribution's two, the one without a window if it is there: the same engine for three quarters of the work.
+    """
+    found = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if found is None and os.environ.get("CI"):
-        pytest.fail("There is no chromium, and CI is set: apt-get install chromium fonts-noto-cjk.")
+        pytest.fail("There is no chromium, and CI is set: apt-get install chromium-headless-shell fonts-noto-cjk.")
     if found is None:
         pytest.skip("There is no chromium here.")
     return found

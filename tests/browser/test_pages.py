@@ -110,7 +110,7 @@ async def test_a_page_is_fit_to_be_shown(
         if os.environ.get("TOUR") and width == WIDE and page.name in _TOUR and not query:
             await _keep_for_the_tour(tab, page.name)
         assert await _too_wide(tab) == []
-        await _is_accessible(tab)
+        await _is_accessible(tab, width)
         if width == WIDE:
             await _everything_is_reached_by_tab(tab)
         assert said == []
@@ -162,9 +162,11 @@ async def _too_wide(tab: Tab) -> list[str]:
     return found
 
 
-async def _is_accessible(tab: Tab) -> None:
+async def _is_accessible(tab: Tab, width: int) -> None:
+    """Colours are the same in both sizes, and to compare them is four fifths of the work: the gate does it in one."""
+    rules = {} if width == WIDE or os.environ.get("BROWSER") == "full" else {"color-contrast": {"enabled": False}}
     await tab.evaluate(AXE_SCRIPT)
-    violations = await tab.evaluate(_LOOK, _AXE)
+    violations = await tab.evaluate(_LOOK, {**_AXE, "rules": rules})
     bad = [one for one in violations if one["impact"] in ("serious", "critical")]
     told = [f"{one['id']}: {one['help']}: {node['html'][:160]}" for one in bad for node in one["nodes"][:3]]
     assert told == []
