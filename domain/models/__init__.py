@@ -1,5 +1,6 @@
 """The tables, read together: one file per noun and nothing but tables."""
 
+from domain.models import uncommented  # noqa: F401 - before the tables
 from domain.models.access import (
     DemoMark,
     Grant,

@@ -6,6 +6,7 @@ The owner migrates; the application's role owns nothing and holds exactly the gr
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from pkgutil import iter_modules
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +16,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClie
 from tortoise.connection import get_connection, get_connections
 from tortoise.transactions import in_transaction
 
+from domain import migrations
 from domain.platform import policies, tls
 from domain.platform.executor import Executor
 from domain.platform.grants import GRANTS
@@ -227,37 +229,38 @@ async def _leave(context: Any) -> None:
 
 
 async def _reachable(url: str) -> None:
+    await (await _reached(url)).close()
+
+
+async def _reached(url: str) -> "asyncpg.Connection":
     parts = urlsplit(url)
     place = f"{parts.hostname}:{parts.port or 5432}"
     try:
-        probe = await asyncpg.connect(url, timeout=10, ssl=tls.of_database(url))
+        return await asyncpg.connect(url, timeout=10, ssl=tls.of_database(url))
     except (OSError, TimeoutError) as error:
         raise DatabaseError(
             f"PostgreSQL at {place} cannot be reached ({error}); start it or correct DATABASE_URL."
         ) from error
     except asyncpg.PostgresError as error:
         raise DatabaseError(f"PostgreSQL at {place} refuses the connection: {error}.") from error
-    await probe.close()
 
 
 async def pending(url: str) -> list[str]:
-    """The names of the migrations that the database at `url` still lacks."""
-    await _reachable(url)
-    await Tortoise.init(config=config(url, pool_max=1), _enable_global_fallback=True)
+    """The names of the migrations that the database at `url` still lacks.
+
+    Every program asks at its start: nothing is built of models and migrations for it.
+    """
+    hand = await _reached(url)
     try:
-        executor = Executor(get_connection("default"), config(url)["apps"])
-        await executor.loader.build_graph()
-        known = {key.name for key in executor.loader.graph.nodes}
-        with for_nobody():
-            return sorted(known - await _applied())
+        return sorted({one.name for one in iter_modules(migrations.__path__)} - await _applied(hand))
     finally:
-        await Tortoise.close_connections()
+        await hand.close()
 
 
-async def _applied() -> set[str]:
-    if not await rows("SELECT 1 AS one FROM pg_tables WHERE tablename = 'tortoise_migrations'"):
+async def _applied(hand: "asyncpg.Connection") -> set[str]:
+    if not await hand.fetchval("SELECT 1 FROM pg_tables WHERE tablename = 'tortoise_migrations'"):
         return set()
-    return {row["name"] for row in await rows("SELECT name FROM tortoise_migrations")}
+    return {row["name"] for row in await hand.fetch("SELECT name FROM tortoise_migrations")}
 
 
 async def migrate(owner_url: str, app_role: str, *, provider: bool = False) -> list[str]:

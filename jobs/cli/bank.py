@@ -1,6 +1,5 @@
 """`estorno bank`: accounts that PSEs pay out to, their statements, and the payouts that these prove."""
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -81,7 +80,7 @@ def import_(
     about: dict[str, Any] = {"purpose": "BANK_STATEMENT", "name": file.name, "size": len(content)}
     about["sha256"] = hashlib.sha256(content).hexdigest()
     told = client.ask(settings, _ANNOUNCE, input=about)["fileAnnounce"]
-    asyncio.run(client.upload(settings, told["uploadPath"], content))
+    client.upload(settings, told["uploadPath"], content)
     given = {"bankAccountId": account, "fileId": told["file"]["id"]}
     made = client.ask(settings, _IMPORT, input=given)["bankStatementImport"]["statement"]
     if _json(made, format_):

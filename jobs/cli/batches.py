@@ -1,6 +1,5 @@
 """`estorno batches`: many refunds or payments from a sheet, through the API."""
 
-import asyncio
 import base64
 import hashlib
 import json
@@ -81,7 +80,7 @@ def check(
     digest = hashlib.sha256(content).hexdigest()
     about = {"purpose": _purpose(of), "name": file.name, "size": len(content), "sha256": digest}
     told = client.ask(settings, _ANNOUNCE, input=about)["fileAnnounce"]
-    asyncio.run(client.upload(settings, told["uploadPath"], content))
+    client.upload(settings, told["uploadPath"], content)
     given = {"fileId": told["file"]["id"], "idempotencyKey": f"file-{told['file']['id']}"}
     batch_id = client.ask(settings, _CREATE, input=given)["batchCreate"]["batch"]["id"]
     _show(settings, _waited(settings, batch_id), is_json=is_json)

@@ -1,6 +1,5 @@
 """`estorno connect`: asks for what a PSE wants, makes the draft, and shows what its preflight says."""
 
-import asyncio
 import csv
 import hashlib
 import textwrap
@@ -186,7 +185,7 @@ def hand_in(settings: Settings, connection: str, kind: str, path: Path) -> Seque
     about = {"purpose": "ONBOARDING_DOCUMENT", "name": path.name, "size": len(content)}
     about["sha256"] = hashlib.sha256(content).hexdigest()
     told = client.ask(settings, _ANNOUNCE, input=about)["fileAnnounce"]
-    asyncio.run(client.upload(settings, told["uploadPath"], content))
+    client.upload(settings, told["uploadPath"], content)
     given = {"connectionId": connection, "kind": kind, "fileId": told["file"]["id"]}
     missing: Sequence[str] = client.ask(settings, _HAND_IN, input=given)["connectionDocumentHandIn"]["application"][
         "missingDocuments"

@@ -1,6 +1,5 @@
 """`estorno findings apply`: a filled-in export of findings, looked at or applied, through the API."""
 
-import asyncio
 import hashlib
 import json
 import textwrap
@@ -46,7 +45,7 @@ def apply(
     digest = hashlib.sha256(content).hexdigest()
     about: dict[str, Any] = {"purpose": "DECISIONS", "name": file.name, "size": len(content), "sha256": digest}
     told = client.ask(settings, _ANNOUNCE, input=about)["fileAnnounce"]
-    asyncio.run(client.upload(settings, told["uploadPath"], content))
+    client.upload(settings, told["uploadPath"], content)
     file_id = told["file"]["id"]
     found = list(_foreseen(settings, file_id) if preview else _done(settings, file_id, key))
     if form == "json":

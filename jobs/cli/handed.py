@@ -1,6 +1,5 @@
 """`estorno nights upload, handed, confirm, refuse`: reports that people hand in, and another person's yes to each."""
 
-import asyncio
 import hashlib
 import json
 import textwrap
@@ -165,7 +164,7 @@ def _sent(settings: Settings, file: Path) -> str:
     sha256 = hashlib.sha256(content).hexdigest()
     announced = {"purpose": "SETTLEMENT_REPORT", "name": file.name, "size": len(content), "sha256": sha256}
     ticket = client.ask(settings, _ANNOUNCE, input=announced)["fileAnnounce"]
-    asyncio.run(client.upload(settings, ticket["uploadPath"], content))
+    client.upload(settings, ticket["uploadPath"], content)
     sent: str = ticket["file"]["id"]
     return sent
 

@@ -1,6 +1,5 @@
 """`estorno taxes`: VAT of refunds, what takes it back, the rules and the month's report, through the API."""
 
-import asyncio
 import csv
 import hashlib
 import json
@@ -211,7 +210,7 @@ def import_(
     given = {"purpose": "TAX_DOCUMENT", "name": path.name, "size": len(content)}
     given["sha256"] = hashlib.sha256(content).hexdigest()
     told = client.ask(settings, _ANNOUNCE, input=given)["fileAnnounce"]
-    asyncio.run(client.upload(settings, told["uploadPath"], content))
+    client.upload(settings, told["uploadPath"], content)
     done = client.ask(settings, _IMPORT, input={"fileId": told["file"]["id"]})["taxDocumentImport"]["imported"]
     if told_as is OutputFormat.JSON:
         typer.echo(json.dumps(done))

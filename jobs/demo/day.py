@@ -16,6 +16,7 @@ from jobs import reconciliation
 from jobs.demo import books, handed, morning, news, others, revoked, second_person, sheet, shop
 from jobs.demo.client import BALANCES, FINDINGS, REFUND, REGISTER, Client
 from jobs.demo.course import Day
+from jobs.demo.others import DemoAccount
 from jobs.demo.stage import PAYMENTS, register_listed
 from jobs.wire.sender import Sender
 
@@ -49,14 +50,24 @@ async def play(day: Day, *, tamper: bool) -> bool:
     say("[bold]Next morning: accounting")
     await morning.play(day)
     say("[bold]Proof: our books against the sandbox's own log")
+    await _prove(day, places)
     if tamper:
         await day.sandbox("tamper", {})
-        day.console.print("  One number in the sandbox's log was changed: the comparison below must fail.")
+        say("[bold]One number in the sandbox's log was changed: the same must fail now")
+        await _prove(day, places)
+    return not day.broken
+
+
+async def _prove(day: Day, places: Sequence[DemoAccount]) -> None:
+    """Compare, and say what has come of the whole day."""
     await books.compare(day)
     await others.compare(day, places)
     for promise in day.broken:
         day.console.print(f"[bold red]Broken:[/] {promise}")
-    return not day.broken
+    if day.broken:
+        day.console.print("[bold red]The demo day did not come out as it must; see above.")
+    else:
+        day.console.print("[bold green]The demo day came out as it must: our books and the sandbox's log are equal.")
 
 
 async def _register(day: Day) -> list[dict[str, Any]]:

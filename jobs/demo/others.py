@@ -1,6 +1,7 @@
 """The other PSEs on the demo day: the same merchant's account at each, a handful of refunds, and the same proof."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -171,7 +172,7 @@ async def night(day: Day, places: list[DemoAccount]) -> None:
         await sender.close()
 
 
-async def compare(day: Day, places: list[DemoAccount]) -> None:
+async def compare(day: Day, places: Sequence[DemoAccount]) -> None:
     """Our books against each PSE's own log."""
     for place in places:
         log = (await day.http.get(f"{day.stage.addresses.sandbox_url}/_admin/{place.pse}/log")).json()

@@ -1,6 +1,7 @@
 """`estorno up` from the first server to the last: servers, migrations, processes, and the demo day if wanted."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from domain.addresses import names
@@ -57,6 +58,11 @@ async def _run(settings: Settings, *, demo: bool, once: bool, tamper: bool) -> b
             await _serve(supervisor, settings, results, demo=demo, once=once, tamper=tamper)
     finally:
         supervisor.stop_all()
+    return came_out(results, once=once)
+
+
+def came_out(results: Sequence[bool], *, once: bool) -> bool:
+    """Whether what was wanted was done well: a demo day that a signal has ended has no result."""
     return all(results) and (bool(results) or not once)
 
 

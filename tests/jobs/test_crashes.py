@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from jobs.machine.children import Child
 from tests.conftest import Database
 from tests.kit.factories import OwnerRows, a_payment, a_refund, a_shop, sent_earlier
 from tests.kit.family import program
+from tests.kit.forked import ForkedChild
 from tests.kit.world import World, quick_settings
 from tests.sandbox.client import SandboxClient
 
@@ -40,7 +40,7 @@ async def processes(
         database_url=books.application_url, redis_url=redis_url, sweep_seconds=0.5, log_level="warning", **limits
     )
     children = [
-        Child(module[0], [sys.executable, *module], env=settings.environment(), log=log)
+        ForkedChild(module[0], module, env=settings.environment(), log=log)
         if module[0] == "-c"
         else program(module[0], settings, *module, log=log)
         for module in modules
@@ -181,7 +181,7 @@ async def main():
     configure(settings)
     names.open_places(settings.private_hosts)
     async with connected(settings.database_url), sender(settings.secret_key, settings.send_limit_seconds) as sending:
-        await step(UUID(sys.argv[1]), sending, settings)
+        await step(UUID(sys.argv[-1]), sending, settings)
 
 asyncio.run(main())
 """

@@ -6,6 +6,7 @@ of ours is open in it. What it is spared is to import again what every program o
 No loop, connection or thread of Python's may be there at a fork. (Polars brings threads that sleep until frames grow.)
 """
 
+import atexit
 import ctypes
 import gc
 import importlib
@@ -16,20 +17,26 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 MESSAGE_BYTES_MAX: Final = 180_000  # below what a socket of this kind takes at once
 _FILES: Final = 3
 _PR_SET_PDEATHSIG: Final = 1
 _WARM: Final = (
+    "anyio._backends._asyncio",
+    "anyio.streams.tls",
     "api.server",
     "jobs.cli.app",
     "jobs.timetable",
     "jobs.worker",
+    "rich._emoji_codes",
     "tests.sandbox.app",
+    "typer._adapters",
+    "typer._click.decorators",
     "typer.rich_utils",
     "uvicorn.lifespan.on",
     "uvicorn.loops.auto",
@@ -171,7 +178,31 @@ def _become(wish: Wish, mother: int) -> None:
         os.close(file)
 
 
-def run(wish: Wish) -> None:
+def run(wish: Wish) -> NoReturn:
+    """As Python runs a program to its end, but for taking apart what is imported: that would copy it first, by pages.
+
+    An end that is neither its own nor asked for is Python's to tell.
+    """
+    try:
+        _play(wish)
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            raise
+        _leave(end.code or 0)
+    _leave(0)
+
+
+def _leave(status: int) -> NoReturn:
+    """What Python does at the end of a program, in its order."""
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
+    atexit._run_exitfuncs()
+    for file in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # nobody reads any more
+            file.flush()
+    os._exit(status)
+
+
+def _play(wish: Wish) -> None:
     """As `python -m` does it. What the environment says at an import is read again."""
     crash: Any = importlib.import_module("domain.platform.crash")
     crash._name, crash._left = crash._armed(os.environ.get(crash.VARIABLE, ""))
