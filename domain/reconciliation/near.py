@@ -89,10 +89,20 @@ def names_of(lines: pl.DataFrame, number: int) -> pl.DataFrame:
 def told(near: pl.DataFrame, names: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The payments that have one of the names, each once of a frame, and the names that none of them has."""
     ours = near.select(pl.col("known_reference").alias("name"), pl.int_range(pl.len(), dtype=pl.UInt32).alias(_PLACE))
-    placed = names.join(ours, on="name", how="left", maintain_order="left")
-    found = placed.select(_PLACE, FRAME).drop_nulls().unique()
+    placed = pl.concat(_placed(ours, some) for some in (names.filter(~pl.col("second")), names.filter("second")))
+    found = placed.select(_PLACE, FRAME).drop_nulls().unique().sort(_PLACE)  # rows are taken sooner in their order
     payments = near.select(pl.all().gather(found[_PLACE])).with_columns(found[FRAME])
     return payments, asked(placed.filter(pl.col(_PLACE).is_null()).drop(_PLACE))
+
+
+def _placed(ours: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+    """The names with the place of their payment. Second names begin otherwise, most often: then none has any."""
+    (low, high), (least, most) = (
+        one.select(pl.min("name"), pl.max("name").alias("high")).row(0) for one in (ours, names)
+    )
+    if low is None or least is None or most < low or high < least:
+        return names.with_columns(pl.lit(None, pl.UInt32).alias(_PLACE))
+    return names.join(ours, on="name", how="left", maintain_order="left")
 
 
 def asked(names: pl.DataFrame) -> pl.DataFrame:
