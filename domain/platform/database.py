@@ -57,6 +57,7 @@ __all__ = [
 
 Row = Mapping[str, Any]
 
+_MANY_ROWS: Final = "64MB"  # of a session's own tables: with PostgreSQL's own 8 MB they are written to disk in between
 _MIGRATION_LOCK: Final = 0x657374  # any number will do, as long as every migrating process takes the same one
 
 
@@ -86,7 +87,9 @@ class Patience:
             "idle_in_transaction_session_timeout": self.idle,
         }
         times = {name: str(round(seconds * 1000)) for name, seconds in limits.items()}
-        return times if self.many_rows else {**times, "max_parallel_workers_per_gather": "0", "jit": "off"}
+        if self.many_rows:
+            return {**times, "temp_buffers": _MANY_ROWS}
+        return {**times, "max_parallel_workers_per_gather": "0", "jit": "off"}
 
 
 OPERATOR: Final = "the operator's command, whose installation it is"

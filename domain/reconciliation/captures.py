@@ -25,7 +25,7 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
             capture=pl.lit(None, pl.String), capture_again=pl.lit(None, pl.Boolean), capture_told=pl.lit(None, pl.Int64)
         )
     told = settled.filter(pl.col("type") == "CAPTURE")
-    alone = pl.len().over("payment_id") == 1
+    alone = pl.col("payment_id").is_unique()
     once = (
         captures.filter(alone)
         if told.is_empty()

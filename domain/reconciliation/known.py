@@ -19,15 +19,16 @@ from domain.platform.copying import Schema
 from domain.platform.database import rows
 from domain.pse.capabilities import LookUp
 from domain.pse.registry import connector
+from domain.reconciliation import near
 from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, orders_of
 from domain.reconciliation.nameless import SUSPENSE_SCHEMA
-from domain.settlements.frames import AddedUp, Frames
+from domain.reconciliation.near import FRAME
+from domain.settlements.frames import AddedUp, Frames, Sorted, in_memory, whole_of
 
 FEW_LINES: Final = 1_000  # of so many, the names are parameters
 _LOOKED_AT: Final = 100  # payments that say what currency an account has
 _TABLES: Final = ("told_names", "told_payments")
 _MEMORY: Final = "64MB"  # of a join with many names: with PostgreSQL's own 4 MB it is written to disk in between
-FRAME: Final = "frame"  # the column of the number of the frame of lines that names a payment
 
 _OF_PAYMENT: Final = (
     "p.pse_reference AS known_reference, p.order_reference AS known_order, p.id::text AS payment_id, "
@@ -46,6 +47,9 @@ _MANY_PAYMENTS: Final = f"""INSERT INTO told_payments
 # Whether any payment lies among the names. Seldom does one among second names: a shop registers one name of each.
 _AMONG: Final = """SELECT EXISTS (SELECT 1 FROM payments WHERE connection_id = $1 AND withdrawn_at IS NULL
   AND pse_reference BETWEEN $2 AND $3)"""
+# Whether names are in an index by their bytes, as they are here.
+_BY_BYTES: Final = """SELECT datlocprovider = 'b' OR (datlocprovider = 'c'
+    AND datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')) FROM pg_database WHERE datname = current_database()"""
 _REFUNDS: Final = """SELECT r.id::text AS refund_id, r.payment_id::text AS refund_payment_id,
     r.reference AS refund_reference, r.pse_refund_reference AS refund_pse_reference, r.state AS refund_state,
     r.amount AS refund_amount, r.tax_amount AS refund_tax, {refund_at} AS refund_at, {refund_made} AS refund_made,
@@ -84,6 +88,7 @@ _TAKEN: Final = " UNION ALL ".join(
 _MOVED: Final = f"""SELECT count(*) AS reports, count(superseded_at) AS superseded, max(created_at) AS last,
     (SELECT count(*) FROM ({_TAKEN}) e WHERE e.connection_id = $1) AS taken
   FROM reports WHERE connection_id = $1 AND name <> $2"""  # noqa: S608
+_TOLD: Final = "SELECT 1 FROM told_payments t WHERE t.id = p.id"
 _RULES: Final = 3  # of the match: another number, and every report is matched anew
 
 
@@ -147,6 +152,9 @@ async def known_of(connection: Connection, name: str, lines: pl.DataFrame) -> Kn
     return Known(*(pl.DataFrame(some, schema=schema) for some, schema in found))
 
 
+_NAMES: Final = ("payment_reference", "payment_alias")
+_REFERENCE: Final = pl.col("known_reference")
+_NAMED_SCHEMA: Final[Schema] = {"name": pl.String, FRAME: pl.Int64, "second": pl.Boolean}
 _FRAMED_SCHEMA: Final[Schema] = {**PAYMENT_SCHEMA, FRAME: pl.Int64}
 _SCHEMAS: Final[tuple[Schema, ...]] = (PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, SUSPENSE_SCHEMA)
 
@@ -167,25 +175,17 @@ def names_of(lines: pl.DataFrame) -> pl.Series:
     return pl.concat([lines["payment_reference"], lines["payment_alias"]]).drop_nulls().unique()
 
 
-def first_names_of(lines: pl.DataFrame) -> pl.Series:
-    """The names under which the lines tell payments."""
-    return lines["payment_reference"].drop_nulls().unique()
+def _ends_of(names: pl.DataFrame) -> pl.DataFrame:
+    """The first and last of the second names, by their bytes."""
+    return names.filter("second").select(pl.min("name").alias("low"), pl.max("name").alias("high"))
 
 
-def second_names_of(lines: pl.DataFrame) -> pl.Series:
-    """Those of `names_of` that are none of the first names."""
-    others = lines["payment_alias"].drop_nulls().unique()
-    return (
-        others if others.is_empty() else others.filter(~others.is_in(lines["payment_reference"].drop_nulls().implode()))
-    )
-
-
-def _many(query: str) -> str:
-    """Of the payments in the session's own table; moments as microseconds (copying.out)."""
+def _many(query: str, among: str) -> str:
+    """Of the payments whose ids that query has; moments as microseconds (copying.out)."""
     moment = "(extract(epoch FROM {}) * 1000000)::bigint"
     return query.format(
         taken=f"({_TAKEN})",
-        in_payments="IN (SELECT id FROM told_payments)",
+        in_payments=f"IN ({among})",
         refund_at=moment.format("coalesce(r.succeeded_at, r.created_at)"),
         refund_made=moment.format("r.created_at"),
         booked_at=moment.format("l.booked_at"),
@@ -194,22 +194,20 @@ def _many(query: str) -> str:
 
 async def _of_many(connection: Connection, name: str, lines: pl.DataFrame) -> Known:
     async with copying.aside() as raw, NamedByLines(raw, connection) as asked:
-        found = [
-            await asked.payments(first_names_of(lines), "pse_reference"),
-            await asked.payments(second_names_of(lines), "pse_reference", seldom=True),
-        ]
+        found = list[pl.DataFrame]()
+        await asked.of_frames(in_memory(lines), found.append)
+        payments = whole_of(found, _FRAMED_SCHEMA).drop(FRAME)
         orders = orders_of(lines)
         if not orders.is_empty():
-            found = [pl.concat([*found, await asked.payments(orders, "order_reference")]).unique()]
-        payments = pl.concat(found)
+            payments = pl.concat([payments, await asked.of_orders(orders)]).unique()
         refunds, settled = list[pl.DataFrame](), list[pl.DataFrame]()
         suspense = await asked.rest(name, refunds.append, settled.append)
-    return Known(payments, whole_of(refunds, REFUND_SCHEMA), whole_of(settled, SETTLED_SCHEMA), suspense)
-
-
-def whole_of(frames: Sequence[pl.DataFrame], schema: Schema) -> pl.DataFrame:
-    """The frames below each other, be there none."""
-    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
+    return Known(
+        payments,
+        near.only(payments, "refund_payment_id", whole_of(refunds, REFUND_SCHEMA)),
+        near.only(payments, "payment_id", whole_of(settled, SETTLED_SCHEMA)),
+        near.only(payments, "payment_id", suspense),
+    )
 
 
 class NamedByLines:
@@ -218,6 +216,7 @@ class NamedByLines:
     def __init__(self, raw: Any, connection: Connection) -> None:
         self._raw = raw
         self._connection = connection
+        self._days: near.Days | None = None
 
     async def __aenter__(self) -> "NamedByLines":
         try:
@@ -242,14 +241,12 @@ class NamedByLines:
         if kind is not None:
             self._raw.terminate()  # whatever is left of them ends with the session
 
-    async def payments(self, names: pl.Series, column: str, *, seldom: bool = False) -> pl.DataFrame:
-        """The payments that have one of these names in that column. `seldom`: most often there are none."""
+    async def of_orders(self, orders: pl.Series) -> pl.DataFrame:
+        """The payments that have one of these orders."""
         found = list[pl.DataFrame]()
-        if not names.is_empty():
-            await self._raw.execute("TRUNCATE told_names")
-            await self._tell(names, 0)
-            if not seldom or await self._are_any():
-                await self._found(column, found.append)
+        await self._raw.execute("TRUNCATE told_names")
+        await self._tell(orders.to_frame("name").with_columns(pl.lit(0, pl.Int64).alias(FRAME)))
+        await self._found("order_reference", found.append)
         return whole_of(found, _FRAMED_SCHEMA).drop(FRAME)
 
     async def of_frames(self, lines: Frames, take: Callable[[pl.DataFrame], object]) -> None:
@@ -257,20 +254,55 @@ class NamedByLines:
 
         Asked frame by frame, PostgreSQL would read all payments as often as there are frames.
         """
-        for names_in in (first_names_of, second_names_of):
+        others = await self._near(lines, take)
+        await self._raw.execute("TRUNCATE told_names")
+        for some in others:
+            await self._tell(some.filter(~pl.col("second")))
+        await self._found("pse_reference", take)
+        if await self._are_any(others):
             await self._raw.execute("TRUNCATE told_names")
-            for number, some in enumerate(lines.only(("payment_reference", "payment_alias"))):
-                await self._tell(names_in(some), number)
-            if names_in is first_names_of or await self._are_any():
-                await self._found("pse_reference", take)
+            for some in others:
+                await self._tell(some.filter("second").unique())
+            await self._found("pse_reference", take)
+        others.forget()
 
-    async def _tell(self, names: pl.Series, number: int) -> None:
-        frame = pl.lit(number, pl.Int64).alias(FRAME)
-        await copying.into(self._raw, "told_names", names.to_frame("name").with_columns(frame))
+    async def _near(self, lines: Frames, take: Callable[[pl.DataFrame], object]) -> Frames:
+        """The names that nobody has who was near: those that are, are taken."""
+        others = Frames(lines.folder)
+        named = (near.names_of(some, number) for number, some in enumerate(lines.only(_NAMES)))
+        self._days = await near.days_of(self._raw, self._connection, lines)
+        if self._days is None:
+            for names in named:
+                others.add(near.asked(names))
+            return others
+        payments, told = (Sorted(lines.folder, len(lines), one) for one in (PAYMENT_SCHEMA, _NAMED_SCHEMA))
+        await near.payments_of(
+            self._raw, self._days, _OF_PAYMENT, PAYMENT_SCHEMA, lambda some: payments.add(some, _REFERENCE)
+        )
+        for names in named:
+            told.add(names, pl.col("name"))
+        for part in range(len(lines)):
+            found, names = near.told(payments.of(part), told.of(part))
+            others.add(names)
+            take(found)
+        payments.forget()
+        told.forget()
+        return others
 
-    async def _are_any(self) -> bool:
-        low, high = await self._raw.fetchrow("SELECT min(name), max(name) FROM told_names")
-        return low is not None and bool(await self._raw.fetchval(_AMONG, self._connection.id, low, high))
+    async def _tell(self, names: pl.DataFrame) -> None:
+        if names.height:
+            await copying.into(self._raw, "told_names", names.select("name", FRAME))
+
+    async def _are_any(self, others: Frames) -> bool:
+        """Whether a payment has one of the second names, perhaps: whether there is one between them in its index."""
+        if await self._raw.fetchval(_BY_BYTES):
+            ends = others.together(_ends_of, ("name", "second")).select(pl.min("low"), pl.max("high")).row(0)
+        else:
+            await self._raw.execute("TRUNCATE told_names")
+            for some in others:
+                await self._tell(some.filter("second"))
+            ends = await self._raw.fetchrow("SELECT min(name), max(name) FROM told_names")
+        return ends[0] is not None and bool(await self._raw.fetchval(_AMONG, self._connection.id, *ends))
 
     async def _found(self, column: str, take: Callable[[pl.DataFrame], object]) -> None:
         asked = _MANY_PAYMENTS.format(connection=self._connection.id, column=column)
@@ -285,12 +317,18 @@ class NamedByLines:
         """
         # By its ids what else is known is found: of how many, PostgreSQL would guess wrong. Of the names it does not.
         await self._raw.execute("ANALYZE told_payments (id)")
-        of = self._connection.id
-        asked_by = _asked_by(self._connection)
-        await copying.pieces(self._raw, _many(_REFUNDS), of, *asked_by, schema=REFUND_SCHEMA, take=refunds)
-        await copying.pieces(self._raw, _many(_SETTLED), of, name, schema=SETTLED_SCHEMA, take=settled)
-        taken = [dict(row) for row in await self._raw.fetch(_many(_SUSPENSE), of, external.AGAIN)]
+        of, asked_by = self._connection.id, _asked_by(self._connection)
+        taken = list[dict[str, Any]]()
+        for ids in self._among():
+            await copying.pieces(self._raw, _many(_REFUNDS, ids), of, *asked_by, schema=REFUND_SCHEMA, take=refunds)
+            await copying.pieces(self._raw, _many(_SETTLED, ids), of, name, schema=SETTLED_SCHEMA, take=settled)
+            taken += [dict(row) for row in await self._raw.fetch(_many(_SUSPENSE, ids), of, external.AGAIN)]
         return pl.DataFrame(taken, schema=SUSPENSE_SCHEMA)
+
+    def _among(self) -> Sequence[str]:
+        """Queries of the ids of all these payments, each in one of them. Of two in one PostgreSQL knows too little."""
+        told = ["SELECT id FROM told_payments"]
+        return told if self._days is None else [*told, f"{self._days.ids()} AND NOT EXISTS ({_TOLD})"]
 
 
 def _asked_by(connection: Connection) -> tuple[list[str], list[str]]:

@@ -108,20 +108,26 @@ def _with_refund(
 
 def _with_payment(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
     """The payment of each line, if its currency is the line's. A named payment that we do not know is unknown."""
-    found = named_payment(lines, payments)
-    if found.has_nulls():
-        found = _by_order(lines.with_columns(payment_id=found), payments)
-    known = payments.unique("payment_id").drop("known_order")
-    whole = lines.with_columns(
-        found.to_frame("payment_id").join(known, on="payment_id", how="left", maintain_order="left")
-    )
+    known = payments.unique("payment_id") if payments["payment_id"].is_duplicated().any() else payments
+    place = _place_of(lines, known)
+    if not orders_of(lines).is_empty():  # in most reports no line names an order alone
+        found = _by_order(lines.with_columns(payment_id=known["payment_id"].gather(place)), payments)
+        ours = known.select("payment_id", pl.int_range(pl.len(), dtype=pl.UInt32).alias("place"))
+        place = found.to_frame("payment_id").join(ours, on="payment_id", how="left", maintain_order="left")["place"]
+    whole = lines.with_columns(known.drop("known_order").select(pl.all().gather(place)))
     same = pl.col("payment_currency") == pl.col("currency")
     return whole.with_columns(pl.when(same).then("payment_id").alias("payment_id"))
 
 
 def named_payment(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.Series:
     """The payment of ours that each line names, by whichever of its names, and whatever the currency."""
-    names = payments.select("known_reference", "payment_id").unique("known_reference")
+    return payments["payment_id"].gather(_place_of(lines, payments)).alias("payment_id")
+
+
+def _place_of(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.Series:
+    """The row of the payment that each line names, by whichever of its names."""
+    ours = payments.select("known_reference", pl.int_range(pl.len(), dtype=pl.UInt32).alias("place"))
+    names = ours.unique("known_reference")
     found = _named(lines, names, "payment_reference")
     if not found.has_nulls():
         return found
@@ -141,16 +147,14 @@ def orders_of(lines: pl.DataFrame) -> pl.Series:
 
 
 def _named(lines: pl.DataFrame, names: pl.DataFrame, column: str) -> pl.Series:
-    """The payment of ours that each line names in that column."""
-    ours = names.select(pl.col("known_reference").alias(column), "payment_id")
-    return lines.select(column).join(ours, on=column, how="left", maintain_order="left")["payment_id"]
+    """The row of the payment that each line names in that column."""
+    ours = names.select(pl.col("known_reference").alias(column), "place")
+    return lines.select(column).join(ours, on=column, how="left", maintain_order="left")["place"]
 
 
 def _by_order(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.Series:
     """The payments of the lines, of those that name none the payment of their order."""
     wanted = orders_of(lines).to_frame()
-    if wanted.is_empty():  # no line names an order alone: so it is in most reports
-        return lines["payment_id"]
     orders = _orders(lines.join(wanted, on="order_reference", how="semi"), payments)
     told = lines.select("order_reference").join(orders, on="order_reference", how="left", maintain_order="left")
     return lines.select(pl.when(UNNAMED).then(told["_of_order"]).otherwise(pl.col("payment_id")).alias("payment_id"))[
@@ -259,13 +263,18 @@ def _came_of() -> pl.Expr:
 
 def _again() -> pl.Expr:
     """Whether the report has a line of the same refund, or under the same name, with the same effect before."""
-    effect, number = pl.col("effect"), pl.int_range(pl.len())
+    effect = pl.col("effect")
     settles = effect.is_in([one.value for one in Effect if one not in (Effect.NONE, Effect.CAPTURE)])
-    ours = pl.col("refund_id").is_not_null() & (number.over("refund_id", "effect") > 0)
-    named = pl.col("name").is_not_null() & (number.over("payment_id", "name", "effect") > 0)
+    ours = pl.col("refund_id").is_not_null() & _again_of("refund_id", "effect")
+    named = pl.col("name").is_not_null() & _again_of("payment_id", "name", "effect")
     nobodys = pl.col("nameless") == Effect.NONE.value
-    repeated = nobodys & (number.over("type", "payment_id", "name", "state") > 0)
+    repeated = nobodys & _again_of("type", "payment_id", "name", "state")
     return (settles & (ours | named)) | repeated | pl.col("capture_again").fill_null(value=False)
+
+
+def _again_of(*columns: str) -> pl.Expr:
+    """Whether a line before has the same in these columns."""
+    return ~pl.struct(columns).is_first_distinct()
 
 
 def _had(effect: Effect) -> pl.Expr:

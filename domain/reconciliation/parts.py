@@ -15,10 +15,11 @@ from domain.models import Connection
 from domain.platform import copying
 from domain.platform.copying import Schema
 from domain.pse.reporting import REPORT_SCHEMA
-from domain.reconciliation.known import FRAME, Known, NamedByLines, known_of, whole_of
+from domain.reconciliation import near
+from domain.reconciliation.known import FRAME, Known, NamedByLines, known_of
 from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, UNNAMED, named_payment
 from domain.settlements import frames
-from domain.settlements.frames import Frames
+from domain.settlements.frames import Frames, Sorted, whole_of
 
 Part = tuple[pl.DataFrame, Known]
 _KEY: Final = "_key"  # the payment of a line, else its name; what names none is anywhere
@@ -56,7 +57,7 @@ async def parts_of(connection: Connection, name: str, lines: Frames) -> LinePart
             apart.take(some, payments)
         orders = apart.orders()
         if not orders.is_empty():
-            apart.take_orders(orders, await asked.payments(orders, "order_reference"))
+            apart.take_orders(orders, await asked.of_orders(orders))
         apart.suspense = await asked.rest(name, apart.take_refunds, apart.take_settled)
     return LineParts(apart)
 
@@ -66,10 +67,10 @@ class _Apart:
 
     def __init__(self, folder: Path, count: int) -> None:
         self._count = count
-        self._lines = _Sorted(folder, count, {**REPORT_SCHEMA, **_KEYED})
-        self._payments = _Sorted(folder, count, {**PAYMENT_SCHEMA, **_KEYED})
-        self._refunds = _Sorted(folder, count, REFUND_SCHEMA)
-        self._settled = _Sorted(folder, count, SETTLED_SCHEMA)
+        self._lines = Sorted(folder, count, {**REPORT_SCHEMA, **_KEYED})
+        self._payments = Sorted(folder, count, {**PAYMENT_SCHEMA, **_KEYED})
+        self._refunds = Sorted(folder, count, REFUND_SCHEMA)
+        self._settled = Sorted(folder, count, SETTLED_SCHEMA)
         self._ordered = Frames(folder)  # lines that name an order alone
         self._moved: pl.DataFrame | None = None  # keys of what has such an order, too
         self.suspense = pl.DataFrame()
@@ -125,8 +126,8 @@ class _Apart:
             payments = told.unique(["known_reference", "payment_id"], keep="last", maintain_order=True)
             yield Known(
                 payments,
-                self._of(self._refunds, part, "refund_payment_id"),
-                self._of(self._settled, part, "payment_id"),
+                near.only(payments, "refund_payment_id", self._of(self._refunds, part, "refund_payment_id")),
+                near.only(payments, "payment_id", self._of(self._settled, part, "payment_id")),
                 self.suspense.join(payments.select("payment_id").unique(), on="payment_id", how="semi"),
             )
 
@@ -136,7 +137,7 @@ class _Apart:
         if self._moved is not None:
             yield None
 
-    def _of(self, rows: "_Sorted", part: int | None, key: str) -> pl.DataFrame:
+    def _of(self, rows: Sorted, part: int | None, key: str) -> pl.DataFrame:
         """The rows of that part: of the last one what was moved there, of the others what was not."""
         if self._moved is None:
             return rows.of(part or 0)
@@ -161,21 +162,3 @@ class _ByFrame:
         for frames_of_it in self._of:
             yield whole_of(list(frames_of_it), PAYMENT_SCHEMA)
             frames_of_it.forget()
-
-
-class _Sorted:
-    """Rows of one kind, put apart by a key."""
-
-    def __init__(self, folder: Path, count: int, schema: Schema) -> None:
-        self._schema = schema
-        self._parts = [Frames(folder) for _ in range(count)]
-
-    def add(self, rows: pl.DataFrame, key: pl.Expr) -> None:
-        """Put each row into the part of its key, in the order in which they come."""
-        placed = rows.select(*self._schema, _part=key.hash() % len(self._parts))
-        for (part,), some in placed.partition_by("_part", include_key=False, as_dict=True).items():
-            self._parts[int(part)].add(some)
-
-    def of(self, part: int) -> pl.DataFrame:
-        """The rows of that part."""
-        return whole_of(list(self._parts[part]), self._schema)

@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from domain.platform.copying import Schema
 from domain.pse.reporting import ReadReport, ReportFile
 from domain.settlements.storable import merged, storable
 
@@ -118,6 +119,37 @@ def _read(frame: "pl.DataFrame | _InFile", columns: Sequence[str] | None) -> pl.
     if isinstance(frame, _InFile):
         return frame.read(columns)
     return frame.select(columns) if columns else frame
+
+
+class Sorted:
+    """Rows of one kind, put apart by a key. `folder`: where they are kept; None: in memory."""
+
+    def __init__(self, folder: Path | None, count: int, schema: Schema) -> None:
+        self._schema = schema
+        self._parts = [Frames(folder) for _ in range(count)]
+
+    def add(self, rows: pl.DataFrame, key: pl.Expr) -> None:
+        """Put each row into the part of its key, in the order in which they come."""
+        if len(self._parts) == 1:
+            self._parts[0].add(rows.select(*self._schema))
+            return
+        placed = rows.select(*self._schema, _part=key.hash() % len(self._parts))
+        for (part,), some in placed.partition_by("_part", include_key=False, as_dict=True).items():
+            self._parts[int(part)].add(some)
+
+    def of(self, part: int) -> pl.DataFrame:
+        """The rows of that part."""
+        return whole_of(list(self._parts[part]), self._schema)
+
+    def forget(self) -> None:
+        """Nobody reads them again."""
+        for part in self._parts:
+            part.forget()
+
+
+def whole_of(frames: Sequence[pl.DataFrame], schema: Schema) -> pl.DataFrame:
+    """The frames below each other, be there none."""
+    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
 
 
 def in_memory(frame: pl.DataFrame) -> Frames:

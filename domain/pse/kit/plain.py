@@ -16,8 +16,7 @@ _PIECE_BYTES: Final = 8 << 20
 _CELL_BYTES_MAX: Final = 30_000
 # What CSV, or a program of long ago, may mean otherwise than as text.
 _SPECIAL: Final = b"\x00\x1a\x0b\x0c\x1c\x1d\x1e\x85"
-_WITH_CENTS: Final = r"^-?[0-9]{1,15}\.[0-9]{2}$"
-_WITHOUT: Final = r"^-?[0-9]{1,15}$"
+_IN_UNITS: Final = r"^-?[0-9]{1,15}(?:\.[0-9]{2})?$"
 _WHOLE_PART: Final = "-?[0-9]{1,12}"
 _CODE: Final = "^[A-Z]{3}$"
 _TIME: Final = r"^2[01][0-9]{2}-(0[1-9]|1[0-2])-[0-3][0-9] ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
@@ -71,7 +70,7 @@ def _rows(text: bytes, header: Sequence[str], separator: str) -> pl.DataFrame | 
         return None
     try:
         found = pl.read_csv(
-            text.replace(b"\r\n", b"\n"),
+            text.replace(b"\r\n", b"\n") if returns else text,
             has_header=False,
             schema=dict.fromkeys([str(place) for place in range(len(header))], pl.String),
             separator=separator,
@@ -102,9 +101,10 @@ def exponent(currency: pl.Expr) -> pl.Expr:
 def minor_units(column: str, decimals: pl.Expr) -> pl.Expr:
     """A cell in major units, written with just the decimals of its currency, as minor units; null for any other."""
     text = pl.col(column)
-    whole = pl.when((decimals == 0) & text.str.contains(_WITHOUT)).then(text)
-    cents = pl.when((decimals == 2) & text.str.contains(_WITH_CENTS)).then(text.str.replace(".", "", literal=True))
-    return pl.coalesce(whole, cents).cast(pl.Int64, strict=False)
+    digits = text.str.replace(".", "", literal=True)
+    # What has a dot has two decimals behind it: so one pattern is enough of both.
+    has = pl.when(digits.str.len_bytes() == text.str.len_bytes()).then(0).otherwise(2)
+    return pl.when((decimals == has) & text.str.contains(_IN_UNITS)).then(digits).cast(pl.Int64, strict=False)
 
 
 def is_decimal(column: str, places: int) -> pl.Expr:

@@ -13,8 +13,8 @@ from domain.platform import copying, crash, database
 from domain.pse import registry
 from domain.pse.reporting import REPORT_SCHEMA
 from domain.pse.vocabulary import Succeeded
-from domain.reconciliation import known
-from domain.settlements import reports
+from domain.reconciliation import known, near
+from domain.settlements import frames, reports
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, balance, open_findings
 
@@ -91,10 +91,21 @@ async def test_the_open_side_is_the_same_asked_for_and_copied(monkeypatch: pytes
     asked = await known.known_of(shop.connection, "another's", lines)
     monkeypatch.setattr(known, "FEW_LINES", 0)
     copied = await known.known_of(shop.connection, "another's", lines)
-    for one, same in ((getattr(side, name) for side in (asked, copied)) for name in known.Known.__slots__):
+    monkeypatch.setattr(near, "COST_MAX", 1e9)
+    found_near = await known.known_of(shop.connection, "another's", lines)
+    monkeypatch.setattr(near, "FEW_MAX", 1 / 2)  # one of two, and the other one by its name
+    async with copying.aside() as raw:
+        days = await near.days_of(raw, shop.connection, frames.in_memory(lines))
+    assert days is not None
+    assert days.most == 1
+    one_near = await known.known_of(shop.connection, "another's", lines)
+    for name in known.Known.__slots__:
+        one = getattr(asked, name)
         assert one.height > 0
-        assert sorted(map(repr, one.rows())) == sorted(map(repr, same.rows()))
-        assert one.schema == same.schema
+        for side in (copied, found_near, one_near):
+            same = getattr(side, name)
+            assert sorted(map(repr, one.rows())) == sorted(map(repr, same.rows()))
+            assert one.schema == same.schema
     state = [await known.state_of(shop.connection, "another's") for _ in range(2)]
     for one, of_it in zip(state, (asked, copied), strict=True):
         one.add(lines, of_it)

@@ -11,7 +11,7 @@ from domain.books import ledger
 from domain.models import Finding, Payment, Report, SettlementLine
 from domain.pse import registry
 from domain.pse.vocabulary import Returned, Succeeded
-from domain.reconciliation import known
+from domain.reconciliation import known, near
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from domain.settlements import frames, reports
@@ -42,6 +42,7 @@ def in_parts(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(frames, "LINES_MAX", lines)
         monkeypatch.setattr(frames, "WHOLE_BYTES_MAX", 0)
         monkeypatch.setattr(known, "FEW_LINES", 0)
+        monkeypatch.setattr(near, "COST_MAX", 1e9)
         monkeypatch.setattr(reports, "FEW", 0)
 
     return switch
