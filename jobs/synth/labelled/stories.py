@@ -135,6 +135,23 @@ def told_twice(t: Teller) -> None:
     t.find("DUPLICATE_LINE", gone, sale.captured)
 
 
+def told_twice_beside(t: Teller) -> None:
+    """The listing of one day has the refund, and that of the next has it twice."""
+    sale = t.sale()
+    gone = t.refund(sale)
+    for _ in range(2):
+        t.tell("REFUND", sale, sale.captured, 1, at=gone.at, refund=gone.number)
+    t.find("DUPLICATE_LINE", gone, sale.captured)
+
+
+def settled_twice(t: Teller) -> None:
+    """The refund is taken off one payout, and off the next one, too."""
+    sale = t.sale()
+    gone = t.refund(sale)
+    t.tell("REFUND", sale, sale.captured, 1, refund=gone.number)
+    t.find("DUPLICATE_LINE", gone, sale.captured)
+
+
 def charged_back(t: Teller) -> None:
     """The customer's bank takes all."""
     sale = t.sale()
@@ -296,6 +313,8 @@ STORIES: Final[Mapping[str, Story]] = {
     "refunded in the panel, too": Story(refunded_in_the_panel_too, REPORTED),
     "never told": Story(never_told, ("adyen", "conekta", "mercadopago", "pix", "stripe")),
     "told twice": Story(told_twice, NAMED),
+    "told twice beside another file": Story(told_twice_beside, ("conekta",)),
+    "settled twice": Story(settled_twice, ("adyen", "dlocal", "stripe")),
     "charged back": Story(charged_back, DISPUTED),
     "the rest is charged back": Story(charged_back_what_was_left, DISPUTED),
     "lost in the end": Story(lost_in_the_end, DISPUTED),
