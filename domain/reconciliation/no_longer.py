@@ -103,7 +103,7 @@ _TWICE: Final = _OVER.format(
 _EQUAL: Final = f"""SELECT 1 FROM settlement_lines o WHERE o.payment_id = l.payment_id AND o.id <> l.id
   AND o.voided_at IS NULL AND o.type = l.type AND o.state = l.state
   AND (o.refund_id = l.refund_id OR {told_money.CALLED.replace("l.", "o.")} = n.called)
-  AND (o.report_id = l.report_id OR (o.effect <> 'NONE' AND o.payout_reference <> l.payout_reference))"""
+  AND (o.report_id = l.report_id OR (o.effect <> 'NONE' AND o.payout_reference <> l.payout_reference))"""  # noqa: S608 - ours
 _ROWS: Final = f"""SELECT f.id, $3::text AS said FROM findings f WHERE f.merchant_id = $1 AND f.connection_id = $2
   AND {findings.MAY_END} AND f.kind IN ('DUPLICATE_LINE', 'DUPLICATE_REFUND', 'UNCLEAR_LINE')
   AND length(f.fingerprint) < 600 AND split_part(f.fingerprint, '/', 1) IN ('duplicate', 'refunded-twice', 'unclear')
