@@ -288,8 +288,8 @@ def _again() -> pl.Expr:
     back = pl.col("effect").is_in(_BACK) | ((pl.col("state") == "RETURNED") & had_back)
     moved = pl.when(left).then(pl.lit("LEFT")).when(back).then(pl.lit("BACK"))
     settles = moved.is_not_null()
-    ours = pl.col("refund_id").is_not_null() & (number.over("refund_id", moved) > 0)
-    named = pl.col("name").is_not_null() & (number.over("payment_id", "name", moved) > 0)
+    ours = pl.col("refund_id").is_not_null() & (number.over("refund_id", moved, _OF_ANOTHER_NAME) > 0)
+    named = pl.col("name").is_not_null() & (number.over("payment_id", "name", moved, _OF_ANOTHER_NAME) > 0)
     nobodys = pl.col("nameless") == Effect.NONE.value
     repeated = nobodys & (number.over("type", "payment_id", "name", "state") > 0)
     return (settles & (ours | named)) | repeated | pl.col("capture_again").fill_null(value=False)
