@@ -62,17 +62,19 @@ async def prove_all(merchant_id: UUID, cause: Cause) -> int:
         await _void(proof, _OTHER_AMOUNT, cause.actor, cause)
     await reopen.payouts_moved(merchant_id)
     payouts = await open_payouts(merchant_id)
-    denied = {(row["payout_id"], row["line_id"]) for row in await rows(_DENIED, merchant_id, _OTHER_AMOUNT)}
-    found = matching.pairs(payouts, await open_lines(merchant_id, payouts), denied)
     by_id = {payout.id: payout for payout in payouts}
-    for pair in found:
-        await _prove(by_id[pair.payout_id], pair.line_id, pair.how, 0, (cause.actor, None), cause)
-    proven = {pair.payout_id for pair in found}
-    shares = await _named_together(merchant_id, [one for one in payouts if one.id not in proven], denied)
+    denied = {(row["payout_id"], row["line_id"]) for row in await rows(_DENIED, merchant_id, _OTHER_AMOUNT)}
+    # First what words name: else a stranger's line of that very amount would be one of them.
+    shares = await _named_together(merchant_id, payouts, denied)
     for share in shares:
         of = [by_id[one] for one in share.payout_ids]
         await _prove_together(of, share.line_id, matching.BY_REFERENCE, (cause.actor, None), cause)
-    return len(found) + sum(len(share.payout_ids) for share in shares)
+    proven = {one for share in shares for one in share.payout_ids}
+    left = [payout for payout in payouts if payout.id not in proven]
+    found = matching.pairs(left, await open_lines(merchant_id, left), denied)
+    for pair in found:
+        await _prove(by_id[pair.payout_id], pair.line_id, pair.how, 0, (cause.actor, None), cause)
+    return len(found) + len(proven)
 
 
 async def _named_together(

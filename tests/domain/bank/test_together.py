@@ -109,3 +109,13 @@ async def test_a_person_says_that_a_line_is_two_payouts_and_takes_both_back(sett
     await look.look(shop.id, CAUSE)
     assert (await PayoutProof.filter(voided_at=None).count(), await in_transit(shop)) == (0, 0)
     assert (await _broken(), await Finding.filter(resolved_at=None).count()) == ([], 0)
+
+
+async def test_a_strangers_line_of_a_payouts_very_amount_is_not_it_where_another_names_it(settings: Settings) -> None:
+    shop = await a_shop()
+    one, two = await _two(shop)
+    ana, account = await an_account(shop)
+    lines = ((utc_today(), "TED", "100,00"), (utc_today(), "STRIPE po_1A2B3C po_9Z8Y7X", "170,00"))
+    await hand_in(ana, account.id, a_sheet(*lines), settings)
+    found = {proof.payout_id: (await BankLine.get(id=proof.line_id)).amount for proof in await PayoutProof.all()}
+    assert found == {one.id: 17_000, two.id: 17_000}
