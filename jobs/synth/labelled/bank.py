@@ -4,7 +4,7 @@ An account has one currency. What the bank prints of a payout has the payout's n
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,6 @@ OTHERS: Final = "money of somebody else"
 _OTHERS: Final = 6
 _STRANGERS: Final = 2  # lines of a statement that no payout explains
 _SHORT_NAMES: Final = ("adyen",)  # a batch's name stands in those of others: nobody can say that a line is two of them
-_IN_PAIRS: Final = 5  # payouts that came, at least, where some come in pairs
 _LONG_AFTER: Final = timedelta(days=28)  # what has not come by then will not come
 _HEAD: Final = (
     "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\nSECURITY:NONE\nENCODING:UTF-8\nCHARSET:NONE\nCOMPRESSION:NONE\n"
@@ -81,13 +80,13 @@ def _statement(path: Path, teller: Teller, paid: Sequence[Paid], *, is_main: boo
     account, last = _Account(teller, paid[0].currency), max(one.day for one in paid) + _LONG_AFTER
     missing = draw(teller.place.index, teller.seed, 21, len(paid)) if is_main else None
     there = [payout for turn, payout in enumerate(paid) if turn != missing and payout.units > 0]
-    pairs = there[-4:] if is_main and len(there) >= _IN_PAIRS else []
-    came = [payout for payout in there if payout not in pairs]
-    _payouts(account, teller, [(turn, one) for turn, one in enumerate(paid) if one not in pairs], missing)
+    pairs = _pairs(teller, there[1:]) if is_main else {}
+    apart = [one for two in pairs.values() for one in two]
+    came = [payout for payout in there if payout not in apart]
+    _payouts(account, teller, [(turn, one) for turn, one in enumerate(paid) if one not in apart], missing)
     if is_main:
         _strangers(account, teller, came)
-    if pairs:
-        _in_pairs(account, teller, pairs)
+    _in_pairs(account, teller, pairs)
     if account.currency == teller.place.currency:
         _by_person(account, teller)
     _others(account, teller, came, last)
@@ -108,21 +107,28 @@ def _payouts(account: _Account, teller: Teller, paid: Sequence[tuple[int, Paid]]
         account.move(payout.day + timedelta(days=1 + turn % 3), payout.units, words)
 
 
-def _in_pairs(account: _Account, teller: Teller, pairs: Sequence[Paid]) -> None:
+def _pairs(teller: Teller, came: Sequence[Paid]) -> dict[str, Sequence[Paid]]:
+    """Two payouts for each story of two in one line, from the last one on, where there are so many."""
+    stories = (NAMELESS,) if teller.pse in _SHORT_NAMES else (TOGETHER, NAMELESS)
+    pairs = [came[-2 - 2 * turn : len(came) - 2 * turn] for turn in range(len(came) // 2)]
+    return dict(zip(stories, pairs, strict=False))
+
+
+def _in_pairs(account: _Account, teller: Teller, pairs: Mapping[str, Sequence[Paid]]) -> None:
     """Two come in a line that names both. Of two others it names neither: that it adds up is a person's to say."""
-    for turn, two in enumerate((pairs[:2], pairs[2:])):
-        teller.begin(NAMELESS if turn else TOGETHER, 0)
+    for story, two in pairs.items():
+        teller.begin(story, 0)
         units, day = sum(one.units for one in two), max(one.day for one in two) + timedelta(days=1)
         subjects = [Subject("payout", name=one.reference) for one in two]
-        if turn or teller.pse in _SHORT_NAMES:
-            words = f"TED {teller.pse} LOTE {turn}"
-            for one, about in zip(two, subjects, strict=True):
-                teller.find("PAYOUT_MISSING", about, one.units, account.currency)
-            teller.find("BANK_LINE_UNKNOWN", Subject("bank", name=words), units, account.currency)
-        else:
+        if story == TOGETHER:
             words = f"{teller.pse} {' + '.join(one.reference for one in two)}"
             teller.fine("PAYOUT_MISSING", about=subjects)
             teller.fine("BANK_LINE_UNKNOWN", about=[Subject("bank", name=words)])
+        else:
+            words = f"TED {teller.pse} LOTE"
+            for one, about in zip(two, subjects, strict=True):
+                teller.find("PAYOUT_MISSING", about, one.units, account.currency)
+            teller.find("BANK_LINE_UNKNOWN", Subject("bank", name=words), units, account.currency)
         account.move(day, units, words)
 
 
