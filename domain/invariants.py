@@ -252,10 +252,13 @@ _QUERIES: Final[Mapping[str, str]] = {
               FROM (SELECT connection_id, currency, entry, CASE debit WHEN 'FX_CLEARING' THEN amount ELSE -amount END
                     AS moved FROM ledger_entries WHERE entry IN ('CONVERT', 'FX_DIFFERENCE')) m GROUP BY 1, 2) f
         WHERE booked <> 0 AND (sign(booked) <> sign(converted) OR abs(booked) > abs(converted))""",
-    "bank once: one line proves a payout, and a line proves one payout": """
-        SELECT format('%s is in %s proofs that stand', word, count(*)) AS detail
-        FROM payout_proofs CROSS JOIN LATERAL (VALUES ('payout ' || payout_id), ('line ' || line_id)) AS side (word)
-        WHERE voided_at IS NULL GROUP BY word HAVING count(*) > 1""",
+    "bank once: one line proves a payout, and what a line proves is that line": """
+        SELECT format('payout %s is in %s proofs that stand', payout_id, count(*)) AS detail
+        FROM payout_proofs WHERE voided_at IS NULL GROUP BY payout_id HAVING count(*) > 1
+        UNION ALL
+        SELECT format('line %s of %s: its proofs that stand come to %s', l.id, l.amount, sum(f.amount - f.charges))
+        FROM payout_proofs f JOIN bank_lines l ON l.id = f.line_id
+        WHERE f.voided_at IS NULL GROUP BY l.id HAVING sum(f.amount - f.charges) <> l.amount""",
     "checkpoints: they hold what the ledger adds up to": """
         SELECT format('%s of connection %s on %s: checkpoints %s, ledger %s', account, connection_id, accounting_date,
                       coalesce(c.debits - c.credits, 0), coalesce(l.debits - l.credits, 0)) AS detail

@@ -1,6 +1,7 @@
 """Reading what banks have said: statements, lines and payouts of a merchant, with what proves what."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -11,6 +12,7 @@ from tortoise.queryset import QuerySet
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.bank import matching, proofs
+from domain.bank import together as adding
 from domain.models import BankLine, BankStatement, Payout, PayoutProof
 
 CANDIDATES_MAX: Final = 10
@@ -53,8 +55,17 @@ def _proven(principal: Principal, column: str, wanted: bool) -> Q:
 
 
 async def of_lines(line_ids: Sequence[UUID]) -> Mapping[UUID, PayoutProof]:
-    """What each line proves."""
-    return {one.line_id: one for one in await PayoutProof.filter(line_id__in=list(line_ids), voided_at=None)}
+    """What each line proves: of several payouts the first."""
+    found = PayoutProof.filter(line_id__in=list(line_ids), voided_at=None).order_by("-part")
+    return {one.line_id: one for one in await found}
+
+
+async def together(line_ids: Sequence[UUID]) -> Mapping[UUID, list[UUID]]:
+    """The payouts that each line proves, in their order."""
+    found: dict[UUID, list[UUID]] = {}
+    for one in await PayoutProof.filter(line_id__in=list(line_ids), voided_at=None).order_by("part"):
+        found.setdefault(one.line_id, []).append(one.payout_id)
+    return found
 
 
 async def of_payouts(payout_ids: Sequence[UUID]) -> Mapping[UUID, PayoutProof]:
@@ -79,3 +90,31 @@ async def candidates(payout_ids: Sequence[UUID]) -> Mapping[UUID, list[BankLine]
     ids = {line for found in may_be.values() for line in found}
     rows = {row.id: row for row in await BankLine.filter(id__in=list(ids)).prefetch_related("account")}
     return {payout: [rows[line] for line in found] for payout, found in may_be.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A line that is a payout and others together."""
+
+    line: BankLine
+    others: Sequence[Payout]
+
+
+async def shares(payout_ids: Sequence[UUID]) -> Mapping[UUID, list[Shared]]:
+    """Of each payout that nothing proves, the lines that it is with a few other ones, by their sum alone."""
+    proven = await of_payouts(payout_ids)
+    asked = await Payout.filter(id__in=[one for one in payout_ids if one not in proven]).exclude(amount=0)
+    if not asked:
+        return {}
+    wanted = [proofs.opened(one) for one in asked]
+    first, last = min(one.business_date for one in wanted), max(one.expected_at or one.business_date for one in wanted)
+    merchant_id = asked[0].merchant_id
+    lines_ = await proofs.lines_of_days(merchant_id, first - matching.WINDOW, last + 2 * matching.WINDOW)
+    told = adding.that_add_up(wanted, await proofs.open_payouts(merchant_id), lines_)
+    every = [share for found in told.values() for share in found]
+    lines_by = await by_id([share.line_id for share in every])
+    payouts_by = {row.id: row for row in await Payout.filter(id__in=[one for s in every for one in s.payout_ids])}
+    return {
+        payout: [Shared(lines_by[s.line_id], [payouts_by[one] for one in s.payout_ids if one != payout]) for s in found]
+        for payout, found in told.items()
+    }

@@ -12,10 +12,18 @@ from domain.money import Money
 from domain.platform.database import rows, transaction
 
 _LOOK_MAX: Final = 1_000  # at once
+_SAY_WHICH: Final = "Say which line of the bank this payout is (estorno bank prove), or ask the PSE."
 _WORDS: Final = ("stripe", "adyen", "mercadopago", "dlocal", "ebanx", "conekta")  # a bank's words, bare
 # A payout whose days at the bank are over, where a statement of such an account reaches behind them: who hands in no
 # statements is told nothing. Behind $4, $5: what a person has resolved stays among them and must hold up no other.
-_MISSING: Final = """SELECT p.id, p.merchant_id, p.connection_id, p.reference, p.currency, p.amount, p.business_date
+# Beside each, how many lines may be it: of several nobody can say which, and what is old is not looked for (proofs).
+_MISSING: Final = """SELECT p.id, p.merchant_id, p.connection_id, p.reference, p.currency, p.amount, p.business_date,
+    (SELECT count(*) FROM bank_lines l JOIN bank_accounts a ON a.id = l.account_id
+     WHERE l.merchant_id = p.merchant_id AND l.amount = p.amount AND a.currency = p.currency
+       AND (a.connection_ids = '[]'::jsonb OR a.connection_ids ? p.connection_id::text)
+       AND l.booked_on BETWEEN p.business_date - 1 AND greatest(p.business_date, p.expected_at) + $2::int
+       AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.line_id = l.id
+         AND (f.voided_at IS NULL OR f.payout_id = p.id))) AS lines
   FROM payouts p WHERE p.merchant_id = $1 AND p.amount <> 0 AND (p.business_date, p.id) > ($4::date, $5::uuid)
     AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.payout_id = p.id AND f.voided_at IS NULL)
     AND EXISTS (SELECT 1 FROM bank_accounts a WHERE a.merchant_id = p.merchant_id AND a.currency = p.currency
@@ -72,18 +80,26 @@ async def _tell_missing(merchant_id: UUID) -> None:
 
 def _missing(row: dict[str, Any]) -> Found:
     amount, on = Money(abs(row["amount"]), row["currency"]), row["business_date"]
+    reference = row["reference"][:100]
+    explanation = f"The PSE paid out {amount} on {on} ({reference}), and no bank statement of those days has it."
+    if row["lines"]:
+        explanation = (
+            f"The PSE paid out {amount} on {on} ({reference}), and lines of the bank may be it ({row['lines']}): "
+            "nobody but a person can say so."
+        )
     return Found(
         FindingKind.PAYOUT_MISSING,
         row["merchant_id"],
         row["connection_id"],
         names.missing(row["id"], row["amount"]),
         amount,
-        f"The PSE paid out {amount} on {on} ({row['reference'][:100]}), and no bank statement of those days has it.",
+        explanation,
         detail={
             "ours": None,
             "theirs": _side(row["amount"], row["currency"], on, row["reference"]),
-            "differs": ["bank"],
+            "differs": ["line" if row["lines"] else "bank"],
         },
+        action=_SAY_WHICH if row["lines"] else None,
         again=True,
     )
 

@@ -1,4 +1,6 @@
-"""Which line of a bank is which payout. Pure: payouts and lines in, pairs out; what is not sure is left to a person."""
+"""Which line of a bank is which payout, or which several. Pure: payouts and lines in, pairs out; what is not sure is
+left to a person.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -10,7 +12,7 @@ from uuid import UUID
 BY_REFERENCE: Final = "REFERENCE"
 BY_AMOUNT_AND_DATE: Final = "AMOUNT_AND_DATE"
 BY_PERSON: Final = "PERSON"
-_REFERENCE_MIN: Final = 6  # characters: a shorter one stands in many a bank's words by chance
+REFERENCE_MIN: Final = 6  # characters: a shorter one stands in many a bank's words by chance
 # A payout is at the bank at most five banking days later. With weekends, and the longest run of holidays of the
 # countries that we know (carnival, the Holy Week), these are that many days.
 WINDOW: Final = timedelta(days=12)
@@ -53,14 +55,17 @@ class Pair:
 
 def candidates(payout: OpenPayout, lines: Sequence[OpenLine]) -> list[OpenLine]:
     """The lines that may be this payout: its account, currency, amount with its sign, and days."""
+    return [line for line in lines if line.amount == payout.amount and may_hold(line, payout)]
+
+
+def may_hold(line: OpenLine, payout: OpenPayout) -> bool:
+    """Whether the payout can have come in the line, be it with others: its account, currency and days."""
     latest = max(payout.business_date, payout.expected_at or payout.business_date) + WINDOW
-    return [
-        line
-        for line in lines
-        if (line.currency, line.amount) == (payout.currency, payout.amount)
+    return (
+        line.currency == payout.currency
         and payout.business_date - _BEFORE <= line.booked_on <= latest
         and (not line.connections or payout.connection_id in line.connections)
-    ]
+    )
 
 
 def pairs(
@@ -80,7 +85,7 @@ def pairs(
     for line in lines:
         by_money[line.currency, line.amount].append(line)
     may_be = {one.id: candidates(one, by_money[one.currency, one.amount]) for one in payouts}
-    named = _only({payout.id: [line for line in may_be[payout.id] if _names(line, payout)] for payout in payouts})
+    named = _only({payout.id: [line for line in may_be[payout.id] if names(line, payout)] for payout in payouts})
     found = [Pair(payout, line.id, BY_REFERENCE) for payout, line in named.items()]
     taken = {pair.line_id for pair in found}
     left = {
@@ -101,15 +106,16 @@ def _only(may_be: Mapping[UUID, Sequence[OpenLine]]) -> dict[UUID, OpenLine]:
     return {payout: lines[0] for payout, lines in may_be.items() if len(lines) == 1 and wanted[lines[0].id] == 1}
 
 
-def _names(line: OpenLine, payout: OpenPayout) -> bool:
+def names(line: OpenLine, payout: OpenPayout) -> bool:
+    """Whether the payout's reference stands in the bank's words."""
     reference = bare(payout.reference)
-    return len(reference) >= _REFERENCE_MIN and reference in bare(line.words)
+    return len(reference) >= REFERENCE_MIN and reference in bare(line.words)
 
 
 def _names_another(line: OpenLine, payout: OpenPayout, payouts: Sequence[OpenPayout]) -> bool:
     """Whether the bank's words name another payout of that money: then it is not this one's, whatever the days say."""
     return any(
-        other.id != payout.id and (other.currency, other.amount) == (line.currency, line.amount) and _names(line, other)
+        other.id != payout.id and (other.currency, other.amount) == (line.currency, line.amount) and names(line, other)
         for other in payouts
     )
 

@@ -1,17 +1,19 @@
 """Proving that a payout is at the bank: the row that says so, and its entry. Also taking it back, by adding.
 
-Whoever proves holds the merchant's lock: two files at once give no line to two payouts.
+Whoever proves holds the merchant's lock: two files at once give no line to two payouts. Payouts that came in one line
+are proven by it together, each by a row (`part` from 0), and taken back together.
 """
 
-from collections.abc import Sequence
-from datetime import timedelta
-from typing import Final
+from collections.abc import Collection, Sequence
+from datetime import date, timedelta
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
-from domain.bank import matching, names
+from domain.bank import matching, names, together
 from domain.bank.matching import OpenLine, OpenPayout
+from domain.bank.together import Share
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
@@ -31,13 +33,18 @@ _PAYOUTS: Final = """SELECT p.id, p.connection_id, p.reference, p.currency, p.am
   FROM payouts p WHERE p.merchant_id = $1 AND p.amount <> 0 AND p.business_date > now()::date - $2::int
     AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.payout_id = p.id AND f.voided_at IS NULL)
   ORDER BY p.business_date, p.id"""
-# The lines of those amounts alone: a bank's account has many others.
+# The lines of those amounts alone, or in whose words one of those names is: a bank's account has many others.
 _LINES: Final = """SELECT l.id, a.currency, l.amount, l.booked_on, concat_ws(' ', l.text, l.reference) AS words,
     ARRAY(SELECT jsonb_array_elements_text(a.connection_ids)) AS connections
   FROM bank_lines l JOIN bank_accounts a ON a.id = l.account_id
-  WHERE l.merchant_id = $1 AND l.booked_on > now()::date - $2::int AND l.amount = ANY($3::bigint[])
+  WHERE l.merchant_id = $1 AND l.booked_on > now()::date - $2::int AND {which}
     AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.line_id = l.id AND f.voided_at IS NULL)
   ORDER BY l.booked_on, l.id"""
+_OF_AMOUNTS: Final = _LINES.format(which="l.amount = ANY($3::bigint[])")
+_OF_NAMES: Final = _LINES.format(
+    which="regexp_replace(upper(concat_ws(' ', l.text, l.reference)), '[^[:alnum:]]', '', 'g') LIKE ANY($3::text[])"
+)
+_OF_DAYS: Final = _LINES.format(which="l.booked_on BETWEEN $3 AND $4")
 # A payout that its reports tell otherwise now than when it was proven.
 _CHANGED: Final = """SELECT f.id FROM payout_proofs f JOIN payouts p ON p.id = f.payout_id
   WHERE f.merchant_id = $1 AND f.voided_at IS NULL AND f.amount <> p.amount ORDER BY f.id"""
@@ -55,12 +62,29 @@ async def prove_all(merchant_id: UUID, cause: Cause) -> int:
         await _void(proof, _OTHER_AMOUNT, cause.actor, cause)
     await reopen.payouts_moved(merchant_id)
     payouts = await open_payouts(merchant_id)
-    denied = {(row["payout_id"], row["line_id"]) for row in await rows(_DENIED, merchant_id, _OTHER_AMOUNT)}
-    found = matching.pairs(payouts, await open_lines(merchant_id, payouts), denied)
     by_id = {payout.id: payout for payout in payouts}
+    denied = {(row["payout_id"], row["line_id"]) for row in await rows(_DENIED, merchant_id, _OTHER_AMOUNT)}
+    # First what words name: else a stranger's line of that very amount would be one of them.
+    shares = await _named_together(merchant_id, payouts, denied)
+    for share in shares:
+        of = [by_id[one] for one in share.payout_ids]
+        await _prove_together(of, share.line_id, matching.BY_REFERENCE, (cause.actor, None), cause)
+    proven = {one for share in shares for one in share.payout_ids}
+    left = [payout for payout in payouts if payout.id not in proven]
+    found = matching.pairs(left, await open_lines(merchant_id, left), denied)
     for pair in found:
         await _prove(by_id[pair.payout_id], pair.line_id, pair.how, 0, (cause.actor, None), cause)
-    return len(found)
+    return len(found) + len(proven)
+
+
+async def _named_together(
+    merchant_id: UUID, payouts: Sequence[OpenPayout], denied: Collection[tuple[UUID, UUID]]
+) -> Sequence[Share]:
+    called = {one.reference: matching.bare(one.reference) for one in payouts}
+    patterns = sorted({f"%{name}%" for name in called.values() if len(name) >= matching.REFERENCE_MIN})
+    if len(patterns) < 2:
+        return []
+    return together.named(payouts, await _lines(_OF_NAMES, merchant_id, patterns), denied)
 
 
 async def open_payouts(merchant_id: UUID) -> list[OpenPayout]:
@@ -83,21 +107,34 @@ def opened(payout: Payout) -> OpenPayout:
 
 async def open_lines(merchant_id: UUID, payouts: Sequence[OpenPayout]) -> list[OpenLine]:
     """The lines of the payouts' amounts that prove nothing yet."""
-    amounts = sorted({payout.amount for payout in payouts})
+    return await _lines(_OF_AMOUNTS, merchant_id, sorted({payout.amount for payout in payouts}))
+
+
+async def lines_of_days(merchant_id: UUID, first: date, last: date) -> list[OpenLine]:
+    """The lines between two days that prove nothing yet."""
+    return await _lines(_OF_DAYS, merchant_id, first, last)
+
+
+async def _lines(which: str, merchant_id: UUID, *values: Any) -> list[OpenLine]:
     return [
         OpenLine(**{**row, "connections": frozenset(map(UUID, row["connections"]))})
-        for row in await rows(_LINES, merchant_id, SEEN.days, amounts)
+        for row in await rows(which, merchant_id, SEEN.days, *values)
     ]
 
 
-async def prove(principal: Principal, payout_id: UUID, line_id: UUID, cause: Cause) -> PayoutProof:
+async def prove(
+    principal: Principal, payout_id: UUID, line_id: UUID, cause: Cause, others: Sequence[UUID] = ()
+) -> PayoutProof:
     """A person's word that this line is that payout; what is less was kept by banks on the way.
 
+    `others`: payouts that came in the same line; together they are exactly the line.
     Raises Forbidden, NotFound, InvalidInput, InvalidState.
     """
     principal.require_everywhere(Permission.KEEP_BOOKS)
     async with transaction():
         await on_their_way.lock(principal.merchant_id)
+        if others:
+            return await _say_together(principal, (payout_id, *others), line_id, cause)
         payout, line = await _both(principal, payout_id, line_id)
         standing = await PayoutProof.filter(payout_id=payout.id, voided_at=None).get_or_none()
         if standing is not None and standing.line_id == line.id:
@@ -115,8 +152,46 @@ async def prove(principal: Principal, payout_id: UUID, line_id: UUID, cause: Cau
         return await _prove(opened(payout), line.id, matching.BY_PERSON, charges, by, cause)
 
 
+async def _say_together(principal: Principal, payout_ids: Sequence[UUID], line_id: UUID, cause: Cause) -> PayoutProof:
+    """The first one's proof. Raises NotFound, InvalidInput, InvalidState."""
+    whole = [await _both(principal, one, line_id) for one in payout_ids]
+    payouts, line = [payout for payout, _ in whole], whole[0][1]
+    standing = await PayoutProof.filter(line_id=line.id, voided_at=None).order_by("part")
+    if {one.payout_id for one in standing} == set(payout_ids):
+        return next(one for one in standing if one.payout_id == payout_ids[0])
+    if standing or await PayoutProof.filter(payout_id__in=payout_ids, voided_at=None).exists():
+        raise InvalidState(
+            "One of the payouts is proven by another line, or the line proves others: void that proof first.",
+            path=["input"],
+            current_state="PROVEN",
+        )
+    await _check_sum(payouts, line)
+    by = (principal.holder, principal.party)
+    proven = await _prove_together([opened(one) for one in payouts], line.id, matching.BY_PERSON, by, cause)
+    return proven[0]
+
+
+async def _check_sum(payouts: Sequence[Payout], line: BankLine) -> None:
+    """Raises InvalidInput where they are not exactly the line, or not of one connection."""
+    path = ["input", "otherPayoutIds"]
+    if len({one.id for one in payouts}) < len(payouts) or len(payouts) > together.PAYOUTS_MAX:
+        raise InvalidInput(f"Name each payout once, and at most {together.PAYOUTS_MAX} of them.", path=path)
+    account = await BankAccount.get(id=line.account_id)
+    if len({one.connection_id for one in payouts}) > 1 or {one.currency for one in payouts} != {account.currency}:
+        raise InvalidInput("The payouts are of one connection, and in the currency of the line.", path=path)
+    total = sum(one.amount for one in payouts)
+    if total != line.amount:
+        raise InvalidInput(
+            f"The payouts are {total} minor units together, and the line is {line.amount}: it is not their sum.",
+            path=path,
+        )
+
+
 async def void(principal: Principal, payout_id: UUID, reason: str, cause: Cause) -> PayoutProof:
-    """Take back that a payout is proven; its entry is turned round. Raises Forbidden, NotFound, InvalidInput."""
+    """Take back that a payout is proven, and those that came in its line; their entries are turned round.
+
+    Raises Forbidden, NotFound, InvalidInput.
+    """
     principal.require_everywhere(Permission.KEEP_BOOKS)
     if not 0 < len(reason.strip()) <= 500:
         raise InvalidInput("Say in 1 to 500 characters why.", path=["input", "reason"])
@@ -174,14 +249,36 @@ async def _check_given_up(principal: Principal, payout: Payout, charges: int) ->
 async def _prove(
     payout: OpenPayout, line_id: UUID, how: str, charges: int, by: tuple[str, UUID | None], cause: Cause
 ) -> PayoutProof:
+    proof = await _made(payout, line_id, how, (charges, 0), by, cause)
+    what = {"line": [None, str(line_id)], "how": [None, how], "charges": [None, charges]}
+    await deeds.note(proof.merchant_id, "payoutProve", Of(OBJECT, payout.id), cause, what)
+    return proof
+
+
+async def _prove_together(
+    payouts: Sequence[OpenPayout], line_id: UUID, how: str, by: tuple[str, UUID | None], cause: Cause
+) -> Sequence[PayoutProof]:
+    """One deed, which names the line and all of them."""
+    proven = [await _made(one, line_id, how, (0, part), by, cause) for part, one in enumerate(payouts)]
+    of = [str(one.id) for one in payouts]
+    what = {"line": [None, str(line_id)], "how": [None, how], "payouts": [None, of]}
+    await deeds.note(proven[0].merchant_id, "payoutProve", Of(OBJECT, payouts[0].id), cause, what)
+    return proven
+
+
+async def _made(
+    payout: OpenPayout, line_id: UUID, how: str, of: tuple[int, int], by: tuple[str, UUID | None], cause: Cause
+) -> PayoutProof:
+    """The row and its entry. `of`: its charges (minor units), and which part of the line's it is."""
     proof = await PayoutProof.create(
         id=uuid4(),
         merchant_id=(connection := await Connection.get(id=payout.connection_id)).merchant_id,
         payout_id=payout.id,
         line_id=line_id,
+        part=of[1],
         how=how,
         amount=payout.amount,
-        charges=charges,
+        charges=of[0],
         made_by=by[0][:200],
         made_by_id=by[1],
     )
@@ -189,22 +286,30 @@ async def _prove(
     missing = names.missing(payout.id, payout.amount)
     await reopen.payouts_moved(proof.merchant_id, missing)
     await findings.resolve(proof.merchant_id, missing, "A bank statement has it.")
-    what = {"line": [None, str(line_id)], "how": [None, how], "charges": [None, charges]}
-    await deeds.note(proof.merchant_id, "payoutProve", Of(OBJECT, payout.id), cause, what)
     return proof
 
 
 async def _void(proof: PayoutProof, reason: str, by: str, cause: Cause) -> None:
+    """With all that its line proves."""
+    standing = await PayoutProof.filter(line_id=proof.line_id, voided_at=None).order_by("part")
+    of = [one.payout_id for one in standing if await _void_one(one, reason, by, cause)]
+    if of:
+        what: dict[str, Any] = {"line": [str(proof.line_id), None], "reason": [None, reason]}
+        if len(of) > 1:
+            what["payouts"] = [[str(one) for one in of], None]
+        await deeds.note(proof.merchant_id, "payoutProofVoid", Of(OBJECT, proof.payout_id), cause, what)
+
+
+async def _void_one(proof: PayoutProof, reason: str, by: str, cause: Cause) -> bool:
     voided = (
         "UPDATE payout_proofs SET voided_at = now(), voided_by = $2, void_reason = $3 "
         "WHERE id = $1 AND voided_at IS NULL"
     )
-    if await execute(voided, proof.id, by[:200], reason):
+    if done := bool(await execute(voided, proof.id, by[:200], reason)):
         payout = await Payout.get(id=proof.payout_id)
         connection = await Connection.get(id=payout.connection_id)
         await _post(proof, connection, payout.currency, cause, reverse=True)
-        what = {"line": [str(proof.line_id), None], "reason": [None, reason]}
-        await deeds.note(proof.merchant_id, "payoutProofVoid", Of(OBJECT, payout.id), cause, what)
+    return done
 
 
 async def _post(proof: PayoutProof, connection: Connection, currency: str, cause: Cause, *, reverse: bool) -> None:

@@ -48,14 +48,17 @@ class Aged:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An entry that is open, all of it or in part. `days` is its age."""
+    """An entry that is open, all of it or in part: of payouts one alone. `days` is its age."""
 
     id: int
+    place: int  # with `since` its place among the others
     entry: Entry
     connection_id: UUID
     store_id: UUID
     payment_id: UUID | None
     refund_id: UUID | None
+    payout_id: UUID | None
+    payout_reference: str | None
     currency: str
     amount: int
     since: date
@@ -98,20 +101,25 @@ FROM (SELECT *, {_BUCKET} AS bucket FROM (SELECT *, greatest($5::date - since, 0
     AS i JOIN connections c ON c.id = i.connection_id
 GROUP BY i.account, i.connection_id, c.name, c.pse, i.currency, i.bucket HAVING sum(i.n) <> 0
 ORDER BY array_position($2::text[], i.account), c.name, i.currency, min(i.days)"""  # noqa: S608 - ours
-# $5 and $6 the days since which, $7 and $8 behind which day and entry, $9 how many.
-_PLACE: Final = """ AND ($5::date IS NULL OR since >= $5) AND ($6::date IS NULL OR since <= $6)
-  AND ($7::date IS NULL OR (since, entry_id) > ($7, $8::bigint)) ORDER BY since, entry_id LIMIT $9"""
+# $5 and $6 the days since which, $7 and $8 behind which day and place, $9 how many.
+_SINCE_WHEN: Final = """ AND ($5::date IS NULL OR since >= $5) AND ($6::date IS NULL OR since <= $6)
+  AND ($7::date IS NULL OR (since, {place}) > ($7, $8::bigint)) ORDER BY since, {place} LIMIT $9"""
+_PLACE: Final = _SINCE_WHEN.format(place="entry_id")
+_OF_ENTRY: Final = "entry_id, since, amount, entry_id AS place, NULL::uuid AS payout_id"
 _PAGE: Final = f"""
-SELECT * FROM (SELECT entry_id, since, amount FROM fresh WHERE {_MINE}{_PLACE}) AS a
-UNION ALL SELECT * FROM (SELECT entry_id, since, amount FROM nobodys WHERE {_MINE}{_PLACE}) AS b"""  # noqa: S608 - ours
+SELECT * FROM (SELECT {_OF_ENTRY} FROM fresh WHERE {_MINE}{_PLACE}) AS a
+UNION ALL SELECT * FROM (SELECT entry_id, since, amount, place, payout_id FROM nobodys
+    WHERE {_MINE}{_SINCE_WHEN.format(place="place")}) AS b"""  # noqa: S608 - ours
 _KEPT_PAGE: Final = f"""
-UNION ALL SELECT * FROM (SELECT entry_id, since, amount FROM open_items
+UNION ALL SELECT * FROM (SELECT {_OF_ENTRY} FROM open_items
     WHERE merchant_id = $1 AND account = ($2::text[])[1]{_OF_WHOM} AND amount <> 0
       AND payment_id <> ALL((SELECT ids FROM touched)::uuid[]){_PLACE}) AS c"""  # noqa: S608 - ours
 _ITEMS: Final = """
-SELECT e.id, e.entry, e.connection_id, e.store_id, e.payment_id, e.refund_id, e.currency, e.cause, i.since, i.amount
-FROM (SELECT * FROM ({items}) AS p ORDER BY since, entry_id LIMIT $9) AS i JOIN ledger_entries e ON e.id = i.entry_id
-ORDER BY i.since, e.id"""
+SELECT e.id, e.entry, e.connection_id, e.store_id, e.payment_id, e.refund_id, e.currency, e.cause, i.since, i.amount,
+    i.place, i.payout_id, o.reference AS payout_reference
+FROM (SELECT * FROM ({items}) AS p ORDER BY since, place LIMIT $9) AS i JOIN ledger_entries e ON e.id = i.entry_id
+LEFT JOIN payouts o ON o.id = i.payout_id
+ORDER BY i.since, i.place"""
 AGED_OF_ALL: Final = f"WITH {_FRESH}{_AGED.format(items=_ANEW)}"
 AGED_KEPT: Final = f"WITH {_TOUCHED}{_AGED.format(items=_ANEW + _KEPT)}"
 ITEMS_OF_ALL: Final = f"WITH {_FRESH}{_ITEMS.format(items=_PAGE)}"
@@ -138,7 +146,7 @@ async def items(
     bucket: Bucket | None = None,
     after: tuple[date, int] | None = None,
 ) -> Sequence[Item]:
-    """The oldest `first` open items of one of ACCOUNTS behind `after` (day, entry). Raises Forbidden."""
+    """The oldest `first` open items of one of ACCOUNTS behind `after` (day, place). Raises Forbidden."""
     scope = scope_of(whose, Permission.READ_LEDGER)
     today = await ledger.today(scope.merchant_id)
     least, most = _SINCE[bucket] if bucket else (None, None)
@@ -182,11 +190,14 @@ def _aged(row: Any) -> Aged:
 def _item(row: Any, account: Account, today: date) -> Item:
     return Item(
         id=row["id"],
+        place=row["place"],
         entry=Entry(row["entry"]),
         connection_id=row["connection_id"],
         store_id=row["store_id"],
         payment_id=row["payment_id"],
         refund_id=row["refund_id"],
+        payout_id=row["payout_id"],
+        payout_reference=row["payout_reference"],
         currency=row["currency"],
         amount=_grown(row, account),
         since=row["since"],

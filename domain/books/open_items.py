@@ -1,10 +1,11 @@
 """What is open in the ledger, kept up so that nobody reads all claims to find the few without a proof.
 
 What closes an account's entries closes the oldest of the same thing first (a refund's, a payment's; of what is of no
-payment, a connection's): what is left are items, each an entry with the part of it that is open. Those of payments are
-kept in `open_items`, as of a mark. Whoever asks takes what is kept, and works out anew what an entry or a line behind
-the mark has touched: it is the same as if all were worked out anew, wherever the mark lies, and an item that was closed
-opens again. Amounts in minor units, debits less credits.
+payment, a connection's): what is left are items, each an entry with the part of it that is open. A night books its
+payouts together, and each is an item of its own, from its own day, until a bank has it. Those of payments are kept in
+`open_items`, as of a mark. Whoever asks takes what is kept, and works out anew what an entry or a line behind the mark
+has touched: it is the same as if all were worked out anew, wherever the mark lies, and an item that was closed opens
+again. Amounts in minor units, debits less credits.
 """
 
 from datetime import datetime
@@ -68,12 +69,37 @@ SELECT 'PSE_CLEARING', NULL, p.connection_id, p.store_id, p.id, s.currency, s.bu
         WHEN s.effect IN ('CHARGEBACK', 'CHARGEBACK_REVERSED') THEN 'CHARGEBACK' ELSE 'CAPTURE' END
 FROM payments p JOIN settlement_lines s ON s.payment_id = p.id AND s.voided_at IS NULL AND s.effect <> 'NONE'
 WHERE {{payments}}"""  # noqa: S608 - ours
-# What is of no payment: a connection's, and of that some entries for each night.
+# Payouts that reports tell, less what a bank has of each, and what a person has given up. Their entry is that of the
+# first report that told them, which may be of several, or the last one of their connection: so `place`, a number below
+# zero, is theirs alone.
+_ON_THEIR_WAY: Final = """
+SELECT p.id AS payout_id, t.id - (1::bigint << 62) AS place, coalesce(e.id, l.id) AS entry_id, p.connection_id,
+    coalesce(e.store_id, l.store_id) AS store_id, p.currency, p.business_date AS since,
+    p.amount - coalesce(o.amount, 0) - coalesce(g.amount, 0) AS amount
+FROM payouts p JOIN connections c ON c.id = p.connection_id
+CROSS JOIN LATERAL (SELECT min(id) AS id FROM payout_parts WHERE payout_id = p.id) AS t
+LEFT JOIN LATERAL (SELECT sum(amount) AS amount FROM payout_proofs
+    WHERE payout_id = p.id AND voided_at IS NULL) AS o ON true
+LEFT JOIN LATERAL (SELECT sum(s.amount) AS amount FROM findings f JOIN finding_resolutions s ON s.finding_id = f.id
+    WHERE f.merchant_id = p.merchant_id AND f.fingerprint = 'payout-missing/' || p.id || '/' || p.amount
+      AND s.started_at IS NOT NULL AND s.ended_at IS NULL) AS g ON true
+LEFT JOIN LATERAL (SELECT n.id, n.store_id FROM payout_parts r JOIN ledger_entries n
+      ON n.cause = format('report/%s/%s/PAYOUT/%s', r.report_id, c.default_store_id, p.currency)
+    WHERE r.payout_id = p.id ORDER BY r.id LIMIT 1) AS e ON true
+LEFT JOIN LATERAL (SELECT n.id, n.store_id FROM ledger_entries n WHERE n.merchant_id = p.merchant_id
+      AND n.connection_id = p.connection_id AND n.payment_id IS NULL AND n.entry = 'PROVE_PAYOUTS'
+      AND n.currency = p.currency AND e.id IS NULL ORDER BY n.accounting_date DESC, n.id DESC LIMIT 1) AS l ON true
+WHERE p.merchant_id = $1 AND p.amount <> 0 AND coalesce(e.id, l.id) IS NOT NULL"""
+# What is of no payment: a connection's, and of that some entries for each night. What each payout has of them is told
+# by itself.
 _NOBODYS: Final = f"""
 SELECT a.account, e.id, e.connection_id, e.store_id, e.payment_id, e.currency,
     coalesce(e.belongs_to, e.accounting_date) AS since, a.moved, e.connection_id AS thing, e.currency AS class
 FROM ledger_entries e CROSS JOIN LATERAL (VALUES (e.debit, e.amount), (e.credit, -e.amount)) AS a (account, moved)
-WHERE e.merchant_id = $1 AND e.payment_id IS NULL AND a.account IN ({_OF_NOBODY}) AND {{whose}}"""  # noqa: S608 - ours
+WHERE e.merchant_id = $1 AND e.payment_id IS NULL AND a.account IN ({_OF_NOBODY}) AND {{whose}}
+UNION ALL
+SELECT 'PAYOUTS_IN_TRANSIT', NULL, e.connection_id, e.store_id, NULL, e.currency, e.since, -e.amount, e.connection_id,
+    e.currency FROM on_their_way e WHERE {{whose}}"""  # noqa: S608 - ours
 # Nearly everything is closed: what is not is found by sums alone, and only its entries are put in order.
 _ITEMS: Final = """
 {name}_moves AS NOT MATERIALIZED ({moves}),
@@ -95,8 +121,14 @@ def of_payments(which: str, name: str = "fresh") -> str:
 
 
 def of_nobody(whose: str, name: str = "nobodys") -> str:
-    """The open items of no payment, of the entries that are somebody's: a condition on `e`."""
-    return _ITEMS.format(name=name, moves=_NOBODYS.format(whose=whose))
+    """The open items of no payment, of the entries that are somebody's: a condition on `e`. Those of payouts, too, with
+    their `place` and `payout_id`.
+    """
+    left = _ITEMS.format(name="left_over", moves=_NOBODYS.format(whose=whose))
+    return f"""on_their_way AS MATERIALIZED (SELECT * FROM ({_ON_THEIR_WAY}) AS p WHERE amount <> 0), {left},
+{name} AS MATERIALIZED (SELECT *, entry_id AS place, NULL::uuid AS payout_id FROM left_over UNION ALL
+  SELECT 'PAYOUTS_IN_TRANSIT', entry_id, connection_id, store_id, NULL, currency, since, amount, place, payout_id
+  FROM on_their_way e WHERE {whose})"""  # noqa: S608 - ours
 
 
 _COLUMNS: Final = "connection_id, store_id, account, currency, since"

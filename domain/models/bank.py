@@ -114,6 +114,7 @@ class PayoutProof(Model):
         "models.BankLine", on_delete=fields.RESTRICT, db_index=False
     )
     line_id: UUID
+    part = fields.SmallIntField(default=0)  # of those that came in the line together, from 0
     how = fields.CharField(max_length=16)  # REFERENCE, AMOUNT_AND_DATE or PERSON
     amount = fields.BigIntField()  # of the payout, as it was proven
     charges = fields.BigIntField()  # that banks on the way kept: the payout less the line

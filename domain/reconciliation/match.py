@@ -53,6 +53,7 @@ SETTLED_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "line_id": pl.Int64,
     "plain": pl.Boolean,  # it moved money, and does not tell what was settled of it
     "pse_refund_reference": pl.String,
+    "payout_reference": pl.String,
 }
 
 
@@ -202,18 +203,21 @@ def _of_refunds(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     # A refund may have another name in a report of another kind.
     joined = _with_had(_with_had(by_name, settled, "name", ["payment_id", "name"]), settled, "refund", ["refund_id"])
     joined = _with_first_name(joined, settled)
+    paid_otherwise = _in_another_payout(joined, settled)
     # A report may tell of a refund and of its return: the return is proven by the line before it.
     left = (pl.col("state") == "SUCCEEDED").any().over("refund_id")
     here = (left & pl.col("refund_id").is_not_null()).alias("_here")
     # The same of money that no refund of ours accounts for.
     gone = (pl.col("state") == "SUCCEEDED").any().over("payment_id", "name")
     made = joined.lazy().with_columns(here, (gone & pl.col("name").is_not_null()).alias("_gone"))
-    made = made.with_columns(_effect().alias("effect")).with_columns((_again() | _OF_ANOTHER_NAME).alias("again"))
+    made = made.with_columns(_effect().alias("effect"), paid_otherwise.alias("_paid_otherwise"))
+    made = made.with_columns((_again() | _OF_ANOTHER_NAME | pl.col("_paid_otherwise")).alias("again"))
     taken = _taken_of(settled).lazy()
     made = made.join(taken, on=["payment_id", "name"], how="left", maintain_order="left").with_columns(_came_of())
     once = pl.when("again").then(pl.lit(Effect.NONE.value)).otherwise(pl.col("effect"))
     dropped = [f"_{by}_{effect}" for by in ("name", "refund") for effect in Effect]
-    return made.with_columns(once.alias("effect")).drop("_here", "_gone", "_taken", "name", *dropped).collect()
+    helping = ("_here", "_gone", "_taken", "_paid_otherwise", "name")
+    return made.with_columns(once.alias("effect")).drop(*helping, *dropped).collect()
 
 
 def _with_had(lines: pl.DataFrame, settled: pl.DataFrame, by: str, index: list[str]) -> pl.DataFrame:
@@ -241,6 +245,21 @@ def _with_first_name(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame
     return joined.with_columns(pl.when(named).then("first_name").alias("first_name"))
 
 
+def _in_another_payout(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.Series:
+    """Whether another report of this kind has proven the same as a part of another payout: what a PSE has settled
+    twice has moved twice. The same payout again, or none that is named, is the same movement.
+    """
+    key, back = pl.coalesce("refund_id", "name"), pl.col("effect").is_in(_BACK)
+    kind = pl.col("kind").str.to_lowercase().alias("_kind")
+    proven = settled.filter(pl.col("effect").is_in([*_OUT, *_BACK]) & pl.col("payout_reference").is_not_null())
+    had = proven.select("payment_id", kind, key.alias("_key"), back.alias("_back"), _paid="payout_reference")
+    of = ["payment_id", "_key", "_kind", "_back"]
+    told = lines.select("payment_id", "payout_reference", kind, key.alias("_key"), _back=pl.col("state") != "SUCCEEDED")
+    found = told.join(had.unique(of), on=of, how="left", nulls_equal=True, maintain_order="left")
+    otherwise = (found["_paid"] != found["payout_reference"]).fill_null(value=False)
+    return otherwise & lines["nameless"].is_null()
+
+
 def _taken_of(settled: pl.DataFrame) -> pl.DataFrame:
     """How much other reports say was taken, per name."""
     taken = settled.drop_nulls(["payment_id", "name"]).filter(pl.col("effect") == Effect.TAKEN.value)
@@ -261,18 +280,26 @@ def _came_of() -> pl.Expr:
     )
 
 
+_OUT: Final = (Effect.REFUND.value, Effect.TAKEN.value)
+_BACK: Final = (Effect.RETURN.value, Effect.TAKEN_BACK.value)
+
+
 def _again() -> pl.Expr:
-    """Whether the report has a line of the same refund, or under the same name, with the same effect before."""
-    effect = pl.col("effect")
-    settles = effect.is_in([one.value for one in Effect if one not in (Effect.NONE, Effect.CAPTURE)])
-    ours = pl.col("refund_id").is_not_null() & _again_of("refund_id", "effect")
-    named = pl.col("name").is_not_null() & _again_of("payment_id", "name", "effect")
+    """Whether the report has a line of the same refund, or under the same name, that moved the same way before."""
+    had_back = _had(Effect.RETURN) | _had(Effect.TAKEN_BACK)
+    # Another report may have proven the first of these rows: the second is one too many all the same.
+    left = pl.col("effect").is_in(_OUT) | ((pl.col("state") == "SUCCEEDED") & pl.col("nameless").is_null())
+    back = pl.col("effect").is_in(_BACK) | ((pl.col("state") == "RETURNED") & had_back)
+    moved = pl.when(left).then(pl.lit("LEFT")).when(back).then(pl.lit("BACK")).alias("moved")
+    settles = moved.is_not_null()
+    ours = pl.col("refund_id").is_not_null() & _again_of("refund_id", moved, _OF_ANOTHER_NAME)
+    named = pl.col("name").is_not_null() & _again_of("payment_id", "name", moved, _OF_ANOTHER_NAME)
     nobodys = pl.col("nameless") == Effect.NONE.value
     repeated = nobodys & _again_of("type", "payment_id", "name", "state")
     return (settles & (ours | named)) | repeated | pl.col("capture_again").fill_null(value=False)
 
 
-def _again_of(*columns: str) -> pl.Expr:
+def _again_of(*columns: str | pl.Expr) -> pl.Expr:
     """Whether a line before has the same in these columns."""
     return ~pl.struct(columns).is_first_distinct()
 

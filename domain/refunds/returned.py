@@ -17,7 +17,8 @@ from domain.platform.database import execute, rows
 
 DONE: Final = "It was done again, or nothing of the payment is owed any more."
 # Of refund `r` of payment `p`: whether the customer still waits for the money. Under its own reference stands what has
-# left after all (reconciliation/unreturned).
+# left after all (reconciliation/unreturned). OFFSET 0: asked payment by payment, for PostgreSQL, which cannot know that
+# it is little, would read the whole ledger for each.
 _OWED: Final = """(r.state = 'RETURNED' AND p.withdrawn_at IS NULL
   AND p.captured > p.refunded::numeric + p.taken_by_bank + p.charged_back AND NOT EXISTS (
     WITH RECURSIVE after AS (SELECT a.id, a.state FROM refunds a
@@ -28,7 +29,7 @@ _OWED: Final = """(r.state = 'RETURNED' AND p.withdrawn_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM ledger_entries t WHERE t.payment_id = r.payment_id AND t.entry = 'TAKEN'
     AND split_part(t.cause, '/again-', 1) = format('taken/%s/%s/%s', p.connection_id, p.pse_reference, r.reference)
     AND NOT EXISTS (SELECT 1 FROM ledger_entries b
-      WHERE b.cause = ANY(ARRAY[t.cause || '/back', t.cause || '/ours', t.cause || '/void']))))"""
+      WHERE b.cause = ANY(ARRAY[t.cause || '/back', t.cause || '/ours', t.cause || '/void']) OFFSET 0) OFFSET 0))"""
 _WAITING: Final = f"""SELECT r.id, r.merchant_id, r.connection_id, r.payment_id, r.reference, r.amount, r.currency
   FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.connection_id = $1 AND {_OWED}
     AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.merchant_id = r.merchant_id

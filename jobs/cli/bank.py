@@ -22,7 +22,8 @@ _ACCOUNTS: Final = f"""query Accounts($first: Int!, $after: String) {{ bankAccou
   edges {{ node {{ id name currency number connectionIds endedAt }} }} {_PAGE} }} }}"""
 _PAYOUTS: Final = f"""query Payouts($first: Int!, $after: String, $standing: PayoutStanding) {{
   payouts(first: $first, after: $after, standing: $standing) {{ edges {{ node {{ id connectionId reference amount
-  currency businessDate proof {{ bankLineId how charges }} candidates {{ id bookedOn text }} }} }} {_PAGE} }} }}"""
+  currency businessDate proof {{ bankLineId how charges }} candidates {{ id bookedOn text }}
+  shares {{ line {{ id bookedOn text }} others {{ id }} }} }} }} {_PAGE} }} }}"""
 _LINES: Final = f"""query Lines($first: Int!, $after: String, $explained: Boolean) {{
   bankLines(first: $first, after: $after, explained: $explained) {{ edges {{ node {{ id bookedOn amount currency text
   payoutId }} }} {_PAGE} }} }}"""
@@ -104,6 +105,10 @@ def payouts(
         typer.echo(f"{one['id']}  {one['businessDate']}  {_money(one)}  {state}")
         for line in one["candidates"]:
             typer.echo(f"    {line['id']}  {line['bookedOn']}  {line['text'][:26]}")
+        for share in one["shares"]:
+            line, others = share["line"], " ".join(f"--with {other['id']}" for other in share["others"])
+            typer.echo(f"    {line['id']}  {line['bookedOn']}  {line['text'][:26]}")
+            typer.echo(f"        {others}")
 
 
 @app.command("lines")
@@ -124,9 +129,15 @@ def lines(
 def prove(
     payout: Annotated[str, typer.Argument(help="Of `estorno bank payouts`.")],
     line: Annotated[str, typer.Argument(help="Of `estorno bank lines`.")],
+    others: Annotated[
+        list[str] | None, typer.Option("--with", help="A payout that came in the same line; may be given often.")
+    ] = None,
 ) -> None:
-    """Say that a line of the bank is a payout; what it lacks is booked as the bank's charges."""
-    told = client.ask(Settings.read(), _PROVE, input={"payoutId": payout, "bankLineId": line})["payoutProve"]["proof"]
+    """Say that a line of the bank is a payout; what it lacks is booked as the bank's charges. Several payouts
+    (`--with`) are exactly the line.
+    """
+    given = {"payoutId": payout, "bankLineId": line, "otherPayoutIds": others or []}
+    told = client.ask(Settings.read(), _PROVE, input=given)["payoutProve"]["proof"]
     typer.echo(f"It is proven; charges: {told['charges']} minor units.")
 
 

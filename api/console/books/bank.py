@@ -104,11 +104,14 @@ def payouts(asked: Asked, data: Data) -> Mapping[str, Any]:
     nodes = [edge["node"] for edge in data["payouts"]["edges"]]
     lines = [edge["node"] for edge in data["bankLines"]["edges"]]
     money, names = given.money_of, given.names_of(data)
+    open_ones = [one for one in nodes if one["proof"] is None]
+    beside = [other for one in open_ones for share in one["shares"] for other in share["others"]]
     return {
         "connections": given.connections_of(data),
         "of_connection": names,
         "money_of": money,
-        "open_payouts": [one for one in nodes if one["proof"] is None],
+        "open_payouts": open_ones,
+        "others": list({one["id"]: one for one in (*open_ones, *beside)}.values()),
         "proven": [one for one in nodes if one["proof"] is not None],
         "lines": lines,
         "HOW": _HOW,
@@ -117,7 +120,9 @@ def payouts(asked: Asked, data: Data) -> Mapping[str, Any]:
 
 
 def _prove(asked: Asked) -> Mapping[str, Any]:
-    return {"payoutId": given.needed(asked, "payout"), "bankLineId": given.needed(asked, "line")}
+    payout = given.needed(asked, "payout")
+    others = [one for one in asked.all_given("other") if one != payout]
+    return {"payoutId": payout, "bankLineId": given.needed(asked, "line"), "otherPayoutIds": others}
 
 
 def _proven(asked: Asked, payload: Data) -> Done:
@@ -143,6 +148,11 @@ POSTS: Final = {
     ),
 }  # fmt: skip
 PROOFS: Final = {
-    "prove": Post("books/payout_prove", _prove, _proven, fields={"payoutId": "payout", "bankLineId": "line"}),
+    "prove": Post(
+        "books/payout_prove",
+        _prove,
+        _proven,
+        fields={"payoutId": "payout", "bankLineId": "line", "otherPayoutIds": "other"},
+    ),  # fmt: skip
     "void": Post("books/payout_void", _void, _voided, fields={"payoutId": "payout"}),
 }

@@ -82,6 +82,9 @@ class PayoutProveInput:
     bank_line_id: strawberry.ID = strawberry.field(
         description="Of a line of the bank; what it lacks are banks' charges."
     )
+    other_payout_ids: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="Of payouts that came in the same line: together they are exactly the line."
+    )
 
 
 @strawberry.input
@@ -146,7 +149,8 @@ async def bank_statement_import(info: Info, input: BankStatementImportInput) -> 
 async def payout_prove(info: Info, input: PayoutProveInput) -> PayoutProofPayload:
     payout_id = ids.uuid_of(input.payout_id, ["input", "payoutId"])
     line_id = ids.uuid_of(input.bank_line_id, ["input", "bankLineId"])
-    made = await proofs.prove(info.context.principal, payout_id, line_id, info.context.cause)
+    others = [ids.uuid_of(one, ["input", "otherPayoutIds"]) for one in input.other_payout_ids or ()]
+    made = await proofs.prove(info.context.principal, payout_id, line_id, info.context.cause, others)
     return PayoutProofPayload(proof=PayoutProof.of(made), errors=[], request_id=info.context.request_id)
 
 

@@ -8,6 +8,7 @@ from api.graphql.context import Info
 from api.graphql.spoken.told import told
 from api.graphql.transport.scalars import BigInt, CurrencyCode, Date, DateTime
 from domain.bank import accounts, find
+from domain.bank.find import Shared
 from domain.models import BankAccount as AccountRow
 from domain.models import BankLine as LineRow
 from domain.models import BankStatement as StatementRow
@@ -136,10 +137,15 @@ class BankLine:
             row=row,
         )
 
-    @strawberry.field(description="Of the payout that it proves.")
+    @strawberry.field(description="Of the payout that it proves: of several the first.")
     async def payout_id(self, info: Info) -> strawberry.ID | None:
         found = await info.context.loaders.one(find.of_lines, self.row.id)
         return strawberry.ID(str(found.payout_id)) if found else None
+
+    @strawberry.field(description="Of all payouts that it proves, in their order: of several it is exactly the sum.")
+    async def payout_ids(self, info: Info) -> list[strawberry.ID]:
+        found = await info.context.loaders.one(find.together, self.row.id)
+        return [strawberry.ID(str(one)) for one in found or ()]
 
 
 @strawberry.type(description="That a payout is at the bank.")
@@ -202,3 +208,20 @@ class Payout:
     async def candidates(self, info: Info) -> list[BankLine]:
         found = await info.context.loaders.one(find.candidates, self.row.id)
         return [BankLine.of(row) for row in found or ()]
+
+    @strawberry.field(
+        description="Of one without proof: lines that are the sum of it and a few others. Nothing else says so."
+    )
+    async def shares(self, info: Info) -> list["PayoutShare"]:
+        found = await info.context.loaders.one(find.shares, self.row.id)
+        return [PayoutShare.of(one) for one in found or ()]
+
+
+@strawberry.type(description="A line of the bank that may be several payouts.")
+class PayoutShare:
+    line: BankLine = strawberry.field(description="It proves nothing yet.")
+    others: list[Payout] = strawberry.field(description="That came in it, too, if it is so.")
+
+    @classmethod
+    def of(cls, one: Shared) -> "PayoutShare":
+        return cls(line=BankLine.of(one.line), others=[Payout.of(row) for row in one.others])

@@ -152,6 +152,8 @@ class OpenItem:
     connection_id: strawberry.ID
     refund_id: strawberry.ID | None = strawberry.field(description="Of the refund.")
     payment_id: strawberry.ID | None = strawberry.field(description="Of the payment.")
+    payout_id: strawberry.ID | None
+    payout_reference: str | None
     amount: SignedMoney
     since: Date
     days: int
@@ -164,6 +166,8 @@ class OpenItem:
             connection_id=strawberry.ID(str(item.connection_id)),
             refund_id=opaque("Refund", item.refund_id),
             payment_id=opaque("Payment", item.payment_id),
+            payout_id=strawberry.ID(str(item.payout_id)) if item.payout_id else None,
+            payout_reference=item.payout_reference,
             amount=SignedMoney.of(item.amount, item.currency),
             since=Date(item.since),
             days=item.days,
@@ -194,7 +198,7 @@ async def open_items(
         after=(place.day, place.entry) if place else None,
     )
     total = Counting(partial(ageing.count, info.context.principal, account, connection_id=chosen, bucket=bucket))
-    edges = [Edge(node=OpenItem.of(item), cursor=_cursor(item.since, item.id)) for item in found[:first]]
+    edges = [Edge(node=OpenItem.of(item), cursor=_cursor(item.since, item.place)) for item in found[:first]]
     return Connection(edges=edges, page_info=_page_info(edges, after, len(found) > first), total=total)
 
 

@@ -4,7 +4,7 @@ An account has one currency. What the bank prints of a payout has the payout's n
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
@@ -15,11 +15,14 @@ from jobs.synth.labelled.shape import ACCOUNT
 from jobs.synth.labelled.teller import Subject, Teller
 
 MISSING: Final = "a payout that the bank never has"
+TOGETHER: Final = "two payouts in one line"
+NAMELESS: Final = "two payouts in one line that names neither"
 STRANGER: Final = "a bank line that no payout explains"
 BY_PERSON: Final = "a refund that a person paid"
 OTHERS: Final = "money of somebody else"
 _OTHERS: Final = 6
 _STRANGERS: Final = 2  # lines of a statement that no payout explains
+_SHORT_NAMES: Final = ("adyen",)  # a batch's name stands in those of others: nobody can say that a line is two of them
 _LONG_AFTER: Final = timedelta(days=28)  # what has not come by then will not come
 _HEAD: Final = (
     "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\nSECURITY:NONE\nENCODING:UTF-8\nCHARSET:NONE\nCOMPRESSION:NONE\n"
@@ -76,18 +79,22 @@ def write(folder: Path, teller: Teller, paid: Sequence[Paid]) -> list[dict[str, 
 def _statement(path: Path, teller: Teller, paid: Sequence[Paid], *, is_main: bool) -> None:
     account, last = _Account(teller, paid[0].currency), max(one.day for one in paid) + _LONG_AFTER
     missing = draw(teller.place.index, teller.seed, 21, len(paid)) if is_main else None
-    came = [payout for turn, payout in enumerate(paid) if turn != missing and payout.units > 0]
-    _payouts(account, teller, paid, missing)
+    there = [payout for turn, payout in enumerate(paid) if turn != missing and payout.units > 0]
+    pairs = _pairs(teller, there[1:]) if is_main else {}
+    apart = [one for two in pairs.values() for one in two]
+    came = [payout for payout in there if payout not in apart]
+    _payouts(account, teller, [(turn, one) for turn, one in enumerate(paid) if one not in apart], missing)
     if is_main:
         _strangers(account, teller, came)
+    _in_pairs(account, teller, pairs)
     if account.currency == teller.place.currency:
         _by_person(account, teller)
     _others(account, teller, came, last)
     account.write(path, paid[0].day, last)
 
 
-def _payouts(account: _Account, teller: Teller, paid: Sequence[Paid], missing: int | None) -> None:
-    for turn, payout in enumerate(paid):
+def _payouts(account: _Account, teller: Teller, paid: Sequence[tuple[int, Paid]], missing: int | None) -> None:
+    for turn, payout in paid:
         teller.begin("payout", turn)
         about = Subject("payout", name=payout.reference)
         if turn == missing:
@@ -98,6 +105,31 @@ def _payouts(account: _Account, teller: Teller, paid: Sequence[Paid], missing: i
         teller.fine("PAYOUT_MISSING", about=[about])
         teller.fine("BANK_LINE_UNKNOWN", about=[Subject("bank", name=words)])
         account.move(payout.day + timedelta(days=1 + turn % 3), payout.units, words)
+
+
+def _pairs(teller: Teller, came: Sequence[Paid]) -> dict[str, Sequence[Paid]]:
+    """Two payouts for each story of two in one line, from the last one on, where there are so many."""
+    stories = (NAMELESS,) if teller.pse in _SHORT_NAMES else (TOGETHER, NAMELESS)
+    pairs = [came[-2 - 2 * turn : len(came) - 2 * turn] for turn in range(len(came) // 2)]
+    return dict(zip(stories, pairs, strict=False))
+
+
+def _in_pairs(account: _Account, teller: Teller, pairs: Mapping[str, Sequence[Paid]]) -> None:
+    """Two come in a line that names both. Of two others it names neither: that it adds up is a person's to say."""
+    for story, two in pairs.items():
+        teller.begin(story, 0)
+        units, day = sum(one.units for one in two), max(one.day for one in two) + timedelta(days=1)
+        subjects = [Subject("payout", name=one.reference) for one in two]
+        if story == TOGETHER:
+            words = f"{teller.pse} {' + '.join(one.reference for one in two)}"
+            teller.fine("PAYOUT_MISSING", about=subjects)
+            teller.fine("BANK_LINE_UNKNOWN", about=[Subject("bank", name=words)])
+        else:
+            words = f"TED {teller.pse} LOTE"
+            for one, about in zip(two, subjects, strict=True):
+                teller.find("PAYOUT_MISSING", about, one.units, account.currency)
+            teller.find("BANK_LINE_UNKNOWN", Subject("bank", name=words), units, account.currency)
+        account.move(day, units, words)
 
 
 def _words(payout: Paid) -> str:
@@ -135,6 +167,10 @@ def _others(account: _Account, teller: Teller, came: Sequence[Paid], last: date)
         teller.fine("BANK_LINE_UNKNOWN", "PAYOUT_MISSING", about=[Subject("bank", name=words)])
         units = came[turn % len(came)].units if came and turn % 2 else 100_000
         account.move(last - timedelta(days=turn), units, words)
+    if len(came) > 1:
+        words = "Aluguel e condominio"  # as much as two payouts that came, on their days
+        teller.fine("BANK_LINE_UNKNOWN", "PAYOUT_MISSING", about=[Subject("bank", name=words)])
+        account.move(came[1].day + timedelta(days=2), came[0].units + came[1].units, words)
 
 
 def _major(units: int) -> str:

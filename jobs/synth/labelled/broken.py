@@ -18,6 +18,7 @@ MISREAD: Final[Mapping[str, tuple[int, int]]] = {
 }
 # Stories of files that no table of damages has.
 TWICE: Final = "the same batch under two names"
+COPIED: Final = ("adyen", "stripe")  # whose rows say of which batch they are
 OWED: Final = "a batch of refunds alone"
 FROM_NOWHERE: Final = "a balance from nowhere"
 OWING: Final = ("adyen", "conekta", "dlocal", "stripe")

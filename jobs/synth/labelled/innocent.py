@@ -59,6 +59,14 @@ def told_a_day_later(t: Teller) -> None:
     t.fine("MISSING_IN_REPORT", "DUPLICATE_LINE", about=[t.refund(sale, told_on=1)])
 
 
+def listed_again(t: Teller) -> None:
+    """The listing of the next day has the refund once more, as it stands: it has left once."""
+    sale = t.sale()
+    gone = t.refund(sale)
+    t.tell("REFUND", sale, sale.captured, 1, at=gone.at, refund=gone.number)
+    t.fine("DUPLICATE_LINE", "DUPLICATE_REFUND", "MISSING_IN_LEDGER", about=[sale, gone])
+
+
 def paid_from_the_bank(t: Teller) -> None:
     """A person paid it: no row comes."""
     sale = t.sale()
@@ -278,6 +286,7 @@ INNOCENT: Final[Mapping[str, Story]] = {
     "equal sales of one customer": Story(equal_sales_of_one_customer, REPORTED),
     "refund before its sale": Story(refund_before_its_sale, _LATE),
     "told a day later": Story(told_a_day_later, _LATE),
+    "listed again": Story(listed_again, ("pix",)),
     "paid from the bank": Story(paid_from_the_bank, REPORTED),
     "a doubt that the report ends": Story(doubt_that_the_report_ends, ("adyen", "pix")),
     "waits and is paid": Story(waits_and_is_paid, ("pix",)),

@@ -11,6 +11,7 @@ REPORTED: Final = ("adyen", "conekta", "dlocal", "mercadopago", "pix", "stripe")
 NAMED: Final = ("adyen", "conekta", "pix", "stripe")  # rows say which refund they are about
 DISPUTED: Final = ("adyen", "conekta", "dlocal", "mercadopago", "stripe")
 CHARGED: Final = DISPUTED  # whose rows say what they cost
+CURRENCIES: Final = ("adyen", "conekta", "dlocal", "stripe")  # each of whose rows has a currency of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,23 @@ def told_twice(t: Teller) -> None:
     sale = t.sale()
     gone = t.refund(sale)
     t.tell("REFUND", sale, sale.captured, at=gone.at, refund=gone.number)
+    t.find("DUPLICATE_LINE", gone, sale.captured)
+
+
+def told_twice_beside(t: Teller) -> None:
+    """The listing of one day has the refund, and that of the next has it twice."""
+    sale = t.sale()
+    gone = t.refund(sale)
+    for _ in range(2):
+        t.tell("REFUND", sale, sale.captured, 1, at=gone.at, refund=gone.number)
+    t.find("DUPLICATE_LINE", gone, sale.captured)
+
+
+def settled_twice(t: Teller) -> None:
+    """The refund is taken off one payout, and off the next one, too."""
+    sale = t.sale()
+    gone = t.refund(sale)
+    t.tell("REFUND", sale, sale.captured, 1, refund=gone.number)
     t.find("DUPLICATE_LINE", gone, sale.captured)
 
 
@@ -257,6 +275,21 @@ def another_currency(t: Teller) -> None:
     t.find("CURRENCY_MISMATCH", gone, sale.captured)
 
 
+def another_currency_of_an_order(t: Teller) -> None:
+    """The same where the row names the order, and the refund by a name that is none of the API's: it is the order's."""
+    sale = t.sale()
+    gone = t.refund(sale, silent=True)
+    t.tell("REFUND", sale, sale.captured, refund=gone.number, currency="USD")
+    t.find("CURRENCY_MISMATCH", Subject("payment", name=f"order-{sale.number}"), sale.captured, "USD")
+
+
+def a_sale_in_another_currency(t: Teller) -> None:
+    """A sale is told in dollars: nothing of it is proven."""
+    sale = t.sale(silent=True)
+    t.tell("CAPTURE", sale, sale.captured, at=sale.at, currency="USD")
+    t.find("CURRENCY_MISMATCH", sale, sale.captured)
+
+
 def a_hundred_times_too_little(t: Teller) -> None:
     """One refund is told with a hundredth of it: of one row among many nobody can say that decimals were misread."""
     amount = (t.chance(12, 500) + 10) * 10_000
@@ -296,6 +329,8 @@ STORIES: Final[Mapping[str, Story]] = {
     "refunded in the panel, too": Story(refunded_in_the_panel_too, REPORTED),
     "never told": Story(never_told, ("adyen", "conekta", "mercadopago", "pix", "stripe")),
     "told twice": Story(told_twice, NAMED),
+    "told twice beside another file": Story(told_twice_beside, ("conekta",)),
+    "settled twice": Story(settled_twice, ("adyen", "dlocal", "stripe")),
     "charged back": Story(charged_back, DISPUTED),
     "the rest is charged back": Story(charged_back_what_was_left, DISPUTED),
     "lost in the end": Story(lost_in_the_end, DISPUTED),
@@ -307,7 +342,9 @@ STORIES: Final[Mapping[str, Story]] = {
     "VAT to take back": Story(vat_to_take_back, REPORTED),
     "document of another tax": Story(document_of_another_tax, REPORTED),
     "document of a part": Story(document_of_a_part, REPORTED),
-    "another currency": Story(another_currency, ("adyen", "stripe")),
+    "another currency": Story(another_currency, ("adyen", "conekta", "stripe")),
+    "another currency of an order": Story(another_currency_of_an_order, ("dlocal",)),
+    "a sale in another currency": Story(a_sale_in_another_currency, CURRENCIES),
     "a hundred times too little": Story(a_hundred_times_too_little, NAMED),
     "fee above the contract": Story(fee_above_the_contract, CHARGED),
     "rate off the market": Story(rate_off_the_market, ("dlocal",)),

@@ -178,12 +178,13 @@ class _Reports:
 
     def _under_another_name(self, sheet: Sheet, turn: int) -> list[Path]:
         """The same batch comes a second time, with another name before its own."""
-        if self._days.place.pse != "adyen" or turn != 1:
+        if self._days.place.pse not in broken.COPIED or turn != 1:
             return []
         twin = sheet.path.with_name(f"Regional_{sheet.path.name}")
         shutil.copy(sheet.path, twin)
         self._teller.begin(broken.TWICE, 0)
         self._is_fine(twin)
+        self._teller.fine("DUPLICATE_LINE", "DUPLICATE_REFUND", about=[Subject("file", name=twin.name)])
         return [twin]
 
     def _add(self, sheet: Sheet, rows: pl.DataFrame) -> None:

@@ -1,8 +1,10 @@
 """What the forms of the books do: a month closed by two, journals, the bank, payouts, fees and rates."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from html import unescape
+from typing import Any
 from uuid import uuid4
 
 from domain.models import (
@@ -27,7 +29,7 @@ def _month() -> str:
     return f"{(utc_today().replace(day=1) - timedelta(days=40)):%Y-%m}"
 
 
-async def _done(browser: Browser, path: str, do: str, typed: dict[str, str], files: object = None) -> str:
+async def _done(browser: Browser, path: str, do: str, typed: Mapping[str, Any], files: object = None) -> str:
     """The form is taken; what the next page says."""
     sent = await browser.send(path, do, typed, files=files)
     assert sent.status_code == 303, re.sub(r"<[^>]*>|\s+", " ", sent.text)[:1500]
@@ -155,3 +157,23 @@ async def test_rates_are_entered_imported_and_withdrawn(browser: Browser) -> Non
     )
     await _done(browser, "/books/rates", "withdraw", {})
     assert await FxRate.filter(withdrawn_at=None).count() == 1
+
+
+async def test_a_line_that_is_the_sum_of_two_payouts_is_suggested_and_proves_both_by_hand(browser: Browser) -> None:
+    one, two = [
+        await Payout.create(
+            id=uuid4(), merchant_id=browser.shop.id, connection_id=browser.shop.connection.id, reference=reference,
+            currency="BRL", amount=amount, business_date=utc_today() - timedelta(days=2),
+        )
+        for reference, amount in (("po_1A2B3C", 10_000), ("po_9Z8Y7X", 7_000))
+    ]  # fmt: skip
+    await _done(browser, "/books/bank", "create", {"name": "Itaú", "currency": "BRL"})
+    sheet = f"Data;Histórico;Valor\n{utc_today():%d/%m/%Y};TED RECEBIDA;170,00\n".encode()
+    account = await BankAccount.get()
+    await _done(browser, "/books/bank", "import", {"account": str(account.id)}, files={"file": ("e.csv", sheet)})
+    line = await BankLine.get()
+    shown = await browser.page("/books/payouts")
+    assert f"?payout={one.id}&amp;line={line.id}&amp;other={two.id}#form-prove" in shown
+    proof = {"payout": str(one.id), "line": str(line.id), "other": [str(one.id), str(two.id)]}
+    await _done(browser, "/books/payouts", "prove", proof)
+    assert await PayoutProof.filter(line_id=line.id, how="PERSON").count() == 2

@@ -265,6 +265,26 @@ async def test_a_missing_payout_is_found_when_its_days_are_over_and_closed_when_
     assert (await Finding.get(id=finding.id)).resolution == "A bank statement has it."
 
 
+@pytest.mark.parametrize("days_ago", [20, 450])
+async def test_a_payout_of_which_nobody_can_say_which_line_it_is_is_not_said_to_be_in_no_statement(
+    settings: Settings, days_ago: int
+) -> None:
+    shop = await a_shop()
+    for reference in ("tw1", "tw2")[: 2 if days_ago == 20 else 1]:
+        await a_payout(shop, days_ago=days_ago, reference=reference)
+    ana, account = await an_account(shop)
+    days = [utc_today(-days_ago + on) for on in (-1, 2, 3, 15)]
+    given = a_sheet(
+        (days[0], "X", "1,00"), (days[1], "TED", "100,00"), (days[2], "TED", "100,00"), (days[3], "Y", "1,00")
+    )
+    await hand_in(ana, account.id, given, settings)
+    await look.look(shop.id, CAUSE)
+    found = await Finding.filter(kind="PAYOUT_MISSING", resolved_at=None)
+    said = {one.explanation.split(", and ", 1)[1] for one in found}
+    assert said == {"lines of the bank may be it (2): nobody but a person can say so."}
+    assert found[0].detail["differs"] == ["line"]
+
+
 async def test_a_payout_that_is_told_no_longer_or_of_another_amount_is_not_missing_as_it_was(
     settings: Settings,
 ) -> None:

@@ -90,7 +90,7 @@ async def _told(whose: UUID | Principal, size: int, bucket: Bucket | None = None
         after = None
         while page := await ageing.items(whose, account, size, bucket=bucket, after=after):
             found += [(account, one) for one in page]
-            after = (page[-1].since, page[-1].id)
+            after = (page[-1].since, page[-1].place)
     return found
 
 

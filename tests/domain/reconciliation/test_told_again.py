@@ -6,7 +6,8 @@ import pytest
 
 from domain import invariants
 from domain.access.tokens import Role
-from domain.models import Notice, Payment, Refund
+from domain.findings import told_money
+from domain.models import Finding, Notice, Payment, Refund
 from domain.models.ledger import Account
 from domain.models.refunds import State
 from domain.notices import inbox
@@ -19,7 +20,7 @@ from domain.refunds.doubt import Verdict, resolve
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from tests.kit.factories import CAUSE, KEY, Shop, a_look_up, a_payment, a_person, a_refund, a_shop, an_answer
-from tests.kit.lines import Telling, a_line, a_night, balance, effects, open_findings
+from tests.kit.lines import Telling, a_line, a_night, balance, effects, open_findings, settled
 
 pytestmark = pytest.mark.usefixtures("books")
 EVIDENCE = "Back office of the PSE, 2026-11-23: the refund is listed as paid."
@@ -49,6 +50,51 @@ async def test_money_that_left_and_came_back_in_one_report_is_proven_both_ways()
     assert (await Payment.get(id=payment.id)).taken_by_bank == 0
     assert [await balance(shop, one) for one in (Account.PSE_BALANCE, Account.SUSPENSE)] == [0, 0]
     assert await invariants.check() == []
+
+
+async def test_a_row_that_is_there_twice_is_found_where_another_file_has_proven_the_first() -> None:
+    shop, payment = await _shop()
+    refund = await _ended_as_paid(shop, payment, LONG_NAME)
+    for named in ({"reference": refund.reference}, {"pse_refund_reference": "panel"}):
+        row = a_line(payment, "REFUND", 4_000, **named, **settled("-40.00"))
+        await a_night(shop, row, name="one.json")
+        await a_night(shop, row, row, name="two.json")
+        assert "DUPLICATE_LINE" in await open_findings()
+        assert (await _in_suspense("DUPLICATE_LINE"), await invariants.check()) == (4_000, [])
+        await a_night(shop, row, name="two.json")  # it was a mistake of the file's
+        assert ("DUPLICATE_LINE" in await open_findings(), await invariants.check()) == (False, [])
+        for name in ("one.json", "two.json"):
+            await a_night(shop, name=name)
+
+
+@pytest.mark.parametrize(
+    ("payout", "kind", "found"),
+    [("batch 6", "refund", True), ("batch 5", "refund", False), (None, "refund", False), ("po_6", "release", False)],
+)
+async def test_what_two_settlements_tell_of_one_refund_has_left_twice(
+    payout: str | None, kind: str, found: bool
+) -> None:
+    shop, payment = await _shop()
+    refund = await _ended_as_paid(shop, payment, LONG_NAME)
+    row = a_line(payment, "REFUND", 4_000, reference=refund.reference, payout_reference="batch 5", **settled("-40.00"))
+    other = {**row, "payout_reference": payout, "kind": kind}
+    for _ in range(2):  # in whatever order the files are read again
+        await a_night(shop, row, name="one.json")
+        await a_night(shop, other, name="two.json")
+        assert await open_findings() == (["DUPLICATE_LINE"] if found else [])
+        assert await _in_suspense("DUPLICATE_LINE") == (4_000 if found else 0)
+        assert await balance(shop, Account.PSE_BALANCE) == (-8_000 if found else -4_000)
+        assert await invariants.check() == []
+    await a_night(shop, other, name="copy.json")  # the same settlement under another name is the same money
+    assert (await balance(shop, Account.PSE_BALANCE), await invariants.check()) == (-8_000 if found else -4_000, [])
+    for name in ("two.json", "copy.json"):
+        await a_night(shop, name=name)
+    assert (await open_findings(), await balance(shop, Account.PSE_BALANCE)) == ([], -4_000)
+
+
+async def _in_suspense(kind: str) -> int:
+    ids = [one.id for one in await Finding.filter(resolved_at=None, kind=kind)]
+    return sum(units for units, _ in (await told_money.of_findings(ids)).values())
 
 
 async def test_people_may_name_a_refund_by_a_name_that_is_longer_than_ours() -> None:

@@ -4,8 +4,10 @@ import pytest
 
 from domain import invariants
 from domain.models import Finding, Payment, Refund
+from domain.platform.database import execute, rows, transaction
 from domain.pse import registry
 from domain.pse.vocabulary import Declined, Returned, Succeeded
+from domain.refunds import returned
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from domain.refunds.request import retry
@@ -79,3 +81,12 @@ async def test_what_a_repeat_of_a_repeat_has_paid_is_owed_no_more() -> None:
     told.append(a_line(payment, "REFUND", 3_000, "RETURNED", pse_refund_reference="one", reference=refund.reference))
     await a_night(shop, *told)
     assert (await open_findings(), await invariants.check()) == ([], [])
+
+
+async def test_what_has_left_after_all_is_looked_up_by_its_names_and_not_in_all_of_the_ledger() -> None:
+    shop = await a_shop()
+    async with transaction():
+        await execute("SET LOCAL enable_seqscan = off")  # as beside more rows than a test has
+        plan = [row["QUERY PLAN"] for row in await rows(f"EXPLAIN {returned._WAITING}", shop.connection.id, "done")]
+    assert [line for line in plan if "Index Cond" in line and "'/back'" in line]
+    assert not [line for line in plan if "Join Filter" in line and "cause" in line]

@@ -20,6 +20,8 @@ _FILES = {
     broken.FROM_NOWHERE,
     bank.MISSING,
     bank.STRANGER,
+    bank.TOGETHER,
+    bank.NAMELESS,
 }
 _STORIES = STORIES.keys() | INNOCENT.keys() | _FILES
 _ROWS = [(table, said, played) for table, rows in TABLES.items() for said, played in rows.items()]

@@ -56,7 +56,7 @@ BOOKS: Final = (
     Mutation(
         "a proof that is taken back keeps its entry",
         r"bank: proof",
-        (Edit(proofs._void, "        await _post(proof, connection, payout.currency, cause, reverse=True)\n", ""),),
+        (Edit(proofs._void_one, "        await _post(proof, connection, payout.currency, cause, reverse=True)\n", ""),),
         focus="payouts",
     ),
 )
