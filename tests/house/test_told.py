@@ -24,6 +24,15 @@ _TABLES: Final = {
     "domain/taxes/rules/*.toml": {"says", "on_miss"},
     "domain/usage/*.toml": {"said"},
 }
+# What is counted and may be one: of one it is another sentence, for "1 rows" is none in any language.
+_SEVERAL: Final = re.compile(r"(?:\{\} of )?\{\} (?:more |converted )?(?:rows|lines|words|refunds)\b")
+_ONE: Final = re.compile(r"\b(?:1|a|one|the one) (?:more |converted )?(?:row|line|word|refund)\b")
+# Of a limit, of two or more, of a count whose one needs no other words; and a word of the file's own.
+_NEVER_ONE: Final = re.compile(
+    r"(?:no longer|at most|[Mm]ore than|may have|newest|holds|HEADER tells of) \{\} "
+    r"(?:of the \{\} )?(?:rows|lines|refunds)"
+    r"|\{\} rows \(from|^\{\} of \{\} refunds$"
+)
 # Names of a PSE's own pages, and an address: the same in every language.
 _NAMES: Final = {
     "https://ca-live.adyen.com/reports/download/MerchantAccount/<merchant account>",
@@ -75,6 +84,20 @@ def test_what_events_and_the_rules_of_every_merchant_say_is_there_in_every_langu
     told = {one.said for one in catalogue.TYPES} | {rule.need.why for rule in defaults.RULES}
     assert len(told) > 30
     assert sorted(told - _known()) == []
+
+
+def test_a_sentence_that_counts_has_another_for_one() -> None:
+    """Known by the words before the count: `By {} rows of report` and `By 1 row of report`."""
+    several = [text for text in _known() if _SEVERAL.search(text) and not _NEVER_ONE.search(text)]
+    assert len(several) > 8
+    ones = {_ONE.sub("#", text.lower()) for text in _known() if _ONE.search(text.lower())}
+    assert [text for text in several if not any(one.startswith(_begun(text)) for one in ones)] == []
+
+
+def _begun(text: str) -> str:
+    """What stands before the count, and a mark for it; of `{} of {} lines` it is the mark alone."""
+    found = _SEVERAL.search(text)
+    return f"{text[: found.start()].lower()}#" if found else text
 
 
 def test_each_sentence_has_the_facts_of_its_english() -> None:
