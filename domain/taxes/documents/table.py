@@ -121,8 +121,8 @@ def _columns(header: Sequence[str]) -> Mapping[str, int]:
     if "original" not in found and "refund" not in found:
         lacking.add("original")
     if lacking:
-        names = "; ".join(_called(column) for column in sorted(lacking))
-        raise UnreadableDocument(f"The header lacks: {names}.")
+        told = "; ".join(_called(column) for column in sorted(lacking))
+        raise UnreadableDocument(f"The header lacks: {told}.")
     return found
 
 
