@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from api.graphql.spoken.amounts import in_the_readers_way
 from api.graphql.spoken.languages import LOCALES
 from api.graphql.spoken.messages import all_told, told_in
 from domain.deliveries import catalogue
@@ -115,8 +116,22 @@ def test_several_sentences_are_told_one_by_one_and_a_strangers_words_stay(locale
     assert told_in(proven, locale) in both
     assert told_in(due, locale) in both
     assert "is proven" not in both
-    assert all(fact in both for fact in ("r1", "BRL 1.88", "2026-12-31"))
+    assert all(fact in both for fact in ("r1", "1.88" if locale == "zh-CN" else "1,88", "2026-12-31"))
     assert told_in("José said: leave it. The PSE takes us again.", locale).startswith("José said: leave it. ")
+
+
+@pytest.mark.parametrize(
+    ("locale", "amount"), [("pt-BR", "R$\xa070.000,00"), ("es", "70.000,00\xa0BRL"), ("zh-CN", "R$70,000.00")]
+)
+def test_an_amount_within_a_sentence_is_written_in_the_readers_way(locale: str, amount: str) -> None:
+    proven = "Refund r1 is proven; BRL 70000.00 of VAT was paid on the sale and has not been taken back."
+    told = told_in(proven, locale)
+    assert (amount in told, "BRL 7" in told, proven == told_in(proven, "en")) == (True, False, True)
+    assert told_in("Maria wrote: BRL 70000.00, please.", locale) == "Maria wrote: BRL 70000.00, please."
+    left = in_the_readers_way("BRL/USD 0.185577, COP 5 and BRL 1.234.567, ABC 5.00", locale)
+    assert left.startswith("BRL/USD 0.185577, ")
+    assert left.endswith(" BRL 1.234.567, ABC 5.00")
+    assert "COP 5 " not in left
 
 
 @pytest.mark.parametrize("locale", OTHERS)
