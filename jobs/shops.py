@@ -105,6 +105,8 @@ async def _look(shop: Shop, look: LookAt, request_id: str, sender: ShopSender, s
             await settle.take_in(shop, look.seen, request_id)
         return f"Order {look.order} is not shown to us."
     count = await settle.take_in_all(shop, look.order, listed, request_id)
+    if len(listed) == 1:
+        return f"Order {look.order}: 1 refund, not ours." if count else f"Order {look.order}: 1 refund, ours."
     return f"Order {look.order}: {len(listed)} refunds, {count} of them not ours."
 
 

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from api.console.asking import Asking, Reply
 from api.console.documents import document
 from api.console.page import FieldProblem, Post, Unsendable, upload_of
-from api.console.person import Visitor
+from api.console.person import Visitor, look_of
 from api.console.words import _
+from api.graphql.spoken.messages import in_words
 from domain.files import tickets
 from domain.files.content import ContentAway
 from domain.files.room import NoRoom, UnderWay
@@ -121,7 +122,8 @@ async def _taken_in(asking: Asking, request: Request, person: Visitor, upload: U
         with for_merchant(file.merchant_id):
             await tickets.take_in(file, _chunks(upload), settings)
     except InvalidInput as refused:
-        raise _Refused(refused.code, refused.message) from None
+        said = in_words(refused.message, refused.code, look_of(request, settings).language)
+        raise _Refused(refused.code, said) from None
     except (NoRoom, UnderWay, ContentAway, Unsealable, KeyServiceAway):
         raise _Refused("UNAVAILABLE", "") from None
     return str(payload["file"]["id"])

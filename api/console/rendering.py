@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import QueryParams
 from starlette.responses import HTMLResponse
 
-from api.console import formats, names, statics
+from api.console import formats, happened, names, statics
 from api.console.formats import ReaderLocale, way
 from api.console.page import new_key
 from api.console.person import PREFIX, THEMES, Look
@@ -68,6 +68,7 @@ def _environment() -> Environment:
     )
     made.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]  # of the extension
     made.filters.update(formats.FILTERS)
+    made.filters.update(happened.FILTERS)
     made.filters.update(
         {
             "method": names.method,

@@ -341,7 +341,11 @@ async def take_in_all(shop: Shop, order: str, listed: Sequence[SaidRefund], requ
         for row in await gone.exclude(name__in=names or [""]):
             await _canceled(shop, row, request_id)
     if young:
-        raise TooYoung(f"Order {order} has {young} refunds that its gateway may be paying this moment.")
+        raise TooYoung(
+            f"Order {order} has a refund that its gateway may be paying this moment."
+            if young == 1
+            else f"Order {order} has {young} refunds that its gateway may be paying this moment."
+        )
     return count
 
 

@@ -6,6 +6,7 @@ Each step is a row that stays. The database refuses a reviewer who is the submit
 from typing import Final
 from uuid import UUID
 
+from domain.access import vouching
 from domain.access.holders import identity_of, same_person
 from domain.access.principal import Principal
 from domain.cause import Cause
@@ -77,14 +78,22 @@ async def _check(
     if rule.says_why and said is None:
         raise InvalidInput("Say why, in `comment`: whoever comes after you reads it.", path=["input", "comment"])
     if rule.reviews and await steps.is_a_maker(principal, connection):
-        raise Forbidden(
-            "Who applied for a connection, typed its keys, handed in its documents or submitted it neither reviews it "
-            "nor lets it go live; ask another person with REVIEW_CONNECTIONS.",
-            path=["input", "connectionId"],
-        )
+        raise Forbidden(await _why_not(principal, connection), path=["input", "connectionId"])
     standing = await documents.of_all([connection.id], len(documents.REQUIRED))
     if to is _S.SUBMITTED and (lacking := documents.missing(standing.get(connection.id, []))):
         raise InvalidInput(f"Hand in first: {', '.join(lacking)}.", path=["input", "connectionId"])
+
+
+async def _why_not(principal: Principal, connection: Connection) -> str:
+    said = (
+        "Who applied for a connection, typed its keys, handed in its documents or submitted it neither reviews it "
+        "nor lets it go live; ask another person with REVIEW_CONNECTIONS."
+    )
+    if await steps.is_a_maker_themselves(principal, connection):
+        return said
+    return (
+        f"{said} You signed in by a link that one of them made, or one of them by a link of yours: {vouching.ADVICE}."
+    )
 
 
 async def _take(connection: Connection, to: ConnectionState, actor: str, said: str | None, cause: Cause) -> None:

@@ -38,17 +38,25 @@ async def is_a_maker(principal: Principal, connection: Connection) -> bool:
 
     By who answers for each, and whoever may be behind them; by their names, too, of which older ones have nothing else.
     """
-    made = [
-        (one.party_id, one.actor) for one in await OnboardingStep.filter(connection_id=connection.id) if _makes(one)
-    ]
-    standing = OnboardingDocument.filter(connection_id=connection.id, superseded_at=None)
-    made += [(one.party_id, one.created_by) for one in await standing]
-    if any(same_person(name, principal.holder) for _, name in made):
+    if await is_a_maker_themselves(principal, connection):
         return True
-    for party in {party for party, _ in made}:
+    for party in {party for party, _ in await _made(connection)}:
         if await vouching.is_same(principal, party, connection.created_at):
             return True
     return False
+
+
+async def is_a_maker_themselves(principal: Principal, connection: Connection) -> bool:
+    """Whether it was they, and not only somebody who may be behind them."""
+    made = await _made(connection)
+    return any(party == principal.party or same_person(name, principal.holder) for party, name in made)
+
+
+async def _made(connection: Connection) -> list[tuple[UUID | None, str]]:
+    """Who has made the application what it is, and their names."""
+    steps = [one for one in await OnboardingStep.filter(connection_id=connection.id) if _makes(one)]
+    standing = OnboardingDocument.filter(connection_id=connection.id, superseded_at=None)
+    return [(one.party_id, one.actor) for one in steps] + [(one.party_id, one.created_by) for one in await standing]
 
 
 def _makes(step: OnboardingStep) -> bool:

@@ -56,7 +56,11 @@ def _told(lines: pl.DataFrame) -> pl.DataFrame:
 def _fee(connection: Connection, run: ReconciliationRun, name: str, one: Differing) -> Found:
     of = f"{one.method or 'all methods'}, {one.kind.value}"
     said = (
-        f"{one.differing} of {one.lines} lines of report {name} of {connection.name} ({of}) cost {one.currency} "
+        f"The one line of report {name} of {connection.name} ({of}) costs {one.currency} "
+        f"{_major(one.theirs, one.currency)}; by the schedule from {one.valid_from} ({one.source[:200]}) it costs "
+        f"{_major(one.ours, one.currency)}."
+        if one.lines == 1
+        else f"{one.differing} of {one.lines} lines of report {name} of {connection.name} ({of}) cost {one.currency} "
         f"{_major(one.theirs, one.currency)}; by the schedule from {one.valid_from} ({one.source[:200]}) they cost "
         f"{_major(one.ours, one.currency)}."
     )
@@ -84,7 +88,11 @@ def _rate(connection: Connection, run: ReconciliationRun, name: str, one: OffRat
     carried = f", carried from {one.valid_from}" if one.carried else ""
     turned = ", turned round" if one.turned else ""
     said = (
-        f"{one.differing} of {one.lines} converted lines of report {name} of {connection.name} on {one.day} have "
+        f"The one converted line of report {name} of {connection.name} on {one.day} has "
+        f"{pair} {theirs}, more than {one.most.normalize():f} % off {one.value:.6f} "
+        f"({one.source[:200]}, {one.side.lower()}{carried}{turned})."
+        if one.lines == 1
+        else f"{one.differing} of {one.lines} converted lines of report {name} of {connection.name} on {one.day} have "
         f"{pair} {theirs}, more than {one.most.normalize():f} % off {one.value:.6f} "
         f"({one.source[:200]}, {one.side.lower()}{carried}{turned})."
     )

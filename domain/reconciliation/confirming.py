@@ -71,16 +71,20 @@ async def propose(
 
 
 async def _found(row: HandedReport, connection: Connection, day: date, preview: Mapping[str, Any]) -> Found:
+    said = (
+        f"{row.handed_in_by} handed in {row.name} as the report of {day} of {connection.name}: 1 row. "
+        "Nothing of it is booked until another person confirms it."
+        if preview["rows"] == 1
+        else f"{row.handed_in_by} handed in {row.name} as the report of {day} of {connection.name}: {preview['rows']} "
+        "rows. Nothing of it is booked until another person confirms it."
+    )
     return Found(
         kind=FindingKind.REPORT_UNCONFIRMED,
         merchant_id=row.merchant_id,
         connection_id=row.connection_id,
         fingerprint=_name(row.id),
         amount=_at_stake(preview) or await nothing_at_stake(connection),
-        explanation=fit(
-            f"{row.handed_in_by} handed in {row.name} as the report of {day} of {connection.name}: {preview['rows']} "
-            "rows. Nothing of it is booked until another person confirms it."
-        ),
+        explanation=fit(said),
         detail={"report": fit(row.name), "date": str(day), "sha256": row.sha256, "handed": str(row.id)},
         again=True,
     )

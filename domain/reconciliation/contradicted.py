@@ -78,6 +78,10 @@ async def _compared(
     ]
 
 
+def _lacked(lines: int) -> str:
+    return ", and lacks 1 that is there" if lines == 1 else f", and lacks {lines} that are there"
+
+
 async def _found(
     connection: Connection,
     run: ReconciliationRun,
@@ -90,9 +94,13 @@ async def _found(
     currency, names = differs["currency"], ", ".join(row["name"] for row in own[:3])
     known = currency in EXPONENTS
     stake = Money(min(int(differs["amount"]), AMOUNT_MAX), currency) if known else await nothing_at_stake(connection)
-    left_out = f", and lacks {differs['own']} that are there" if alone and differs["own"] else ""
+    left_out = _lacked(differs["own"]) if alone and differs["own"] else ""
     said = (
         f"{one['name']} of {run.business_date} of {connection.name}, which {one['handed_in_by']} handed in and "
+        f"{one['confirmed_by']} confirmed, says otherwise than the PSE's own {names}: it has 1 line that is not "
+        f"there{left_out}; {stake if known else currency} in all."
+        if differs["theirs"] == 1
+        else f"{one['name']} of {run.business_date} of {connection.name}, which {one['handed_in_by']} handed in and "
         f"{one['confirmed_by']} confirmed, says otherwise than the PSE's own {names}: it has {differs['theirs']} lines "
         f"that are not there{left_out}; {stake if known else currency} in all."
     )

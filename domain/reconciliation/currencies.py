@@ -195,7 +195,10 @@ def _money(amount: int, currency: str) -> Money | None:
 def _more(connection: Connection, run: ReconciliationRun, name: str, currency: str, lines: pl.DataFrame) -> Found:
     whole = _money(sum(lines["amount"].to_list()), currency) or Money(0, lines["payment_currency"][0])
     said = (
-        f"Report {name} of {connection.name} has {lines.height} more lines in {currency}, of payments in other "
+        f"Report {name} of {connection.name} has one more line in {currency}, of a payment in another currency: line "
+        f"{lines['line'][0]}. Is it a file of another account?"
+        if lines.height == 1
+        else f"Report {name} of {connection.name} has {lines.height} more lines in {currency}, of payments in other "
         f"currencies, the first in line {lines['line'][0]}: is it a file of another account?"
     )
     detail = {"report": name, "lines": lines.height, "line": lines["line"][0], "told_in": currency}

@@ -207,8 +207,11 @@ def _more_words(reading: _Reading, unknown: Sequence[Unknown], digest: str) -> F
     return reading.found(
         FindingKind.UNKNOWN_LINE,
         reading.called("words", reading.name),
-        f"Report {reading.name} of {reading.connection.name} has {len(unknown)} more words that nobody here knows, in "
-        f"{many} rows, the first in line {unknown[0].line}: is it another kind of file?",
+        f"Report {reading.name} of {reading.connection.name} has one more word that nobody here knows, the first time "
+        f"in line {unknown[0].line}: is it another kind of file?"
+        if len(unknown) == 1
+        else f"Report {reading.name} of {reading.connection.name} has {len(unknown)} more words that nobody here "
+        f"knows, in {many} rows, the first in line {unknown[0].line}: is it another kind of file?",
         sha256=digest,
         rows=many,
         line=unknown[0].line,

@@ -37,17 +37,21 @@ def _found(connection: Connection, row: Any) -> Found:
     units, currency, store_id = row["amount"], row["currency"], UUID(str(row["store_id"]))
     money = Money(min(abs(units), MINOR_UNITS_MAX), currency)
     what = "has left" if units > 0 else "has come"
+    said = (
+        f"By 1 row of report {row['report']} of {connection.name} {money} {what} that nothing explains: it is no "
+        "refund, payment or word that we know, or says that nothing became of it. It is in SUSPENSE."
+        if row["lines"] == 1
+        else f"By {row['lines']} rows of report {row['report']} of {connection.name} {money} {what} that nothing "
+        "explains: they are no refund, payment or word that we know, or say that nothing became of them. It is in "
+        "SUSPENSE."
+    )
     return Found(
         kind=FindingKind.UNKNOWN_LINE,
         merchant_id=connection.merchant_id,
         connection_id=connection.id,
         fingerprint=f"{told_money.REST}{connection.id}/{store_id}/{currency}/{row['report']}",
         amount=money,
-        explanation=(
-            f"By {row['lines']} rows of report {row['report']} of {connection.name} {money} {what} that nothing "
-            "explains: they are no refund, payment or word that we know, or say that nothing became of them. It is in "
-            "SUSPENSE."
-        ),
+        explanation=said,
         detail={
             "report": row["report"],
             "store": str(store_id),

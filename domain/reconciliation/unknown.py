@@ -67,8 +67,11 @@ def _one(connection: Connection, run: ReconciliationRun, line: dict[str, Any]) -
 
 def _more(connection: Connection, run: ReconciliationRun, name: str, currency: str, lines: pl.DataFrame) -> Found:
     said = (
-        f"Report {name} of {connection.name} has {lines.height} more lines in {currency}, {_sum(lines, currency)} in "
-        f"all, of payments that are unknown to us, the first in line {lines['line'][0]}."
+        f"Report {name} of {connection.name} has one more line in {currency}, of {_sum(lines, currency)}, of a "
+        f"payment that is unknown to us: line {lines['line'][0]}."
+        if lines.height == 1
+        else f"Report {name} of {connection.name} has {lines.height} more lines in {currency}, {_sum(lines, currency)} "
+        f"in all, of payments that are unknown to us, the first in line {lines['line'][0]}."
     )
     detail = {"report": name, "lines": lines.height, "line": lines["line"][0]}
     called = _of_more(connection, name, currency)
@@ -80,8 +83,11 @@ def _nameless(
 ) -> Found:
     kind, currency = of
     said = (
-        f"Report {name} of {connection.name} has lines that name no payment: {_words(kind)}, {lines.height} times, "
-        f"{_sum(lines, currency)} in all, the first in line {lines['line'][0]}."
+        f"Report {name} of {connection.name} has one line that names no payment: {_words(kind)}, "
+        f"{_sum(lines, currency)}, in line {lines['line'][0]}."
+        if lines.height == 1
+        else f"Report {name} of {connection.name} has lines that name no payment: {_words(kind)}, {lines.height} "
+        f"times, {_sum(lines, currency)} in all, the first in line {lines['line'][0]}."
     )
     detail = {"report": name, "lines": lines.height, "line": lines["line"][0]}
     called = _of_nobody(connection, name, of)

@@ -88,12 +88,21 @@ def _of(tree: ast.Module, names: frozenset[str]) -> Iterator[str]:
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             assigned = dict(_assigned(function))
+            yield from _returned(function)
             for call in (one for one in ast.walk(function) if isinstance(one, ast.Call) and _name(one.func) in names):
                 argument = call.args[0] if call.args else None
                 if isinstance(argument, ast.Name):
                     yield from assigned.get(argument.id, constants.get(argument.id, ()))
                 elif argument is not None:
                     yield from texts_of(argument)
+
+
+def _returned(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    """What a function says that is asked why something is none: its caller refuses with that."""
+    if function.name == "why_not":
+        for one in ast.walk(function):
+            if isinstance(one, ast.Return) and one.value is not None:
+                yield from texts_of(one.value)
 
 
 def _assigned(function: ast.AST) -> Iterator[tuple[str, list[str]]]:

@@ -61,7 +61,7 @@ def test_each_code_has_words_in_every_language() -> None:
 def test_a_refusal_is_told_with_its_facts(english: str, locale: str, told: str | None) -> None:
     found = in_words(english, "INVALID_INPUT", locale)
     assert found == told or (
-        told is None and found == "BRL 10.00 é mais do que os BRL 5.00 que ainda podem ser estornados."
+        told is None and found == "R$\xa010,00 é mais do que os R$\xa05,00 que ainda podem ser estornados."
     )
     assert in_words(english, "INVALID_INPUT", ENGLISH) == english
 

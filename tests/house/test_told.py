@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from api.graphql.spoken.amounts import in_the_readers_way
 from api.graphql.spoken.languages import LOCALES
 from api.graphql.spoken.messages import all_told, told_in
 from domain.deliveries import catalogue
@@ -24,6 +25,15 @@ _TABLES: Final = {
     "domain/taxes/rules/*.toml": {"says", "on_miss"},
     "domain/usage/*.toml": {"said"},
 }
+# What is counted and may be one: of one it is another sentence, for "1 rows" is none in any language.
+_SEVERAL: Final = re.compile(r"(?:\{\} of )?\{\} (?:more |converted )?(?:rows|lines|words|refunds)\b")
+_ONE: Final = re.compile(r"\b(?:1|a|one|the one) (?:more |converted )?(?:row|line|word|refund)\b")
+# Of a limit, of two or more, of a count whose one needs no other words; and a word of the file's own.
+_NEVER_ONE: Final = re.compile(
+    r"(?:no longer|at most|[Mm]ore than|may have|newest|holds|HEADER tells of) \{\} "
+    r"(?:of the \{\} )?(?:rows|lines|refunds)"
+    r"|\{\} rows \(from|^\{\} of \{\} refunds$"
+)
 # Names of a PSE's own pages, and an address: the same in every language.
 _NAMES: Final = {
     "https://ca-live.adyen.com/reports/download/MerchantAccount/<merchant account>",
@@ -77,6 +87,20 @@ def test_what_events_and_the_rules_of_every_merchant_say_is_there_in_every_langu
     assert sorted(told - _known()) == []
 
 
+def test_a_sentence_that_counts_has_another_for_one() -> None:
+    """Known by the words before the count: `By {} rows of report` and `By 1 row of report`."""
+    several = [text for text in _known() if _SEVERAL.search(text) and not _NEVER_ONE.search(text)]
+    assert len(several) > 8
+    ones = {_ONE.sub("#", text.lower()) for text in _known() if _ONE.search(text.lower())}
+    assert [text for text in several if not any(one.startswith(_begun(text)) for one in ones)] == []
+
+
+def _begun(text: str) -> str:
+    """What stands before the count, and a mark for it; of `{} of {} lines` it is the mark alone."""
+    found = _SEVERAL.search(text)
+    return f"{text[: found.start()].lower()}#" if found else text
+
+
 def test_each_sentence_has_the_facts_of_its_english() -> None:
     for one in all_told().sentences:
         wanted = {str(place) for place in range(1, len(one.parts))}
@@ -92,8 +116,22 @@ def test_several_sentences_are_told_one_by_one_and_a_strangers_words_stay(locale
     assert told_in(proven, locale) in both
     assert told_in(due, locale) in both
     assert "is proven" not in both
-    assert all(fact in both for fact in ("r1", "BRL 1.88", "2026-12-31"))
+    assert all(fact in both for fact in ("r1", "1.88" if locale == "zh-CN" else "1,88", "2026-12-31"))
     assert told_in("José said: leave it. The PSE takes us again.", locale).startswith("José said: leave it. ")
+
+
+@pytest.mark.parametrize(
+    ("locale", "amount"), [("pt-BR", "R$\xa070.000,00"), ("es", "70.000,00\xa0BRL"), ("zh-CN", "R$70,000.00")]
+)
+def test_an_amount_within_a_sentence_is_written_in_the_readers_way(locale: str, amount: str) -> None:
+    proven = "Refund r1 is proven; BRL 70000.00 of VAT was paid on the sale and has not been taken back."
+    told = told_in(proven, locale)
+    assert (amount in told, "BRL 7" in told, proven == told_in(proven, "en")) == (True, False, True)
+    assert told_in("Maria wrote: BRL 70000.00, please.", locale) == "Maria wrote: BRL 70000.00, please."
+    left = in_the_readers_way("BRL/USD 0.185577, COP 5 and BRL 1.234.567, ABC 5.00", locale)
+    assert left.startswith("BRL/USD 0.185577, ")
+    assert left.endswith(" BRL 1.234.567, ABC 5.00")
+    assert "COP 5 " not in left
 
 
 @pytest.mark.parametrize("locale", OTHERS)

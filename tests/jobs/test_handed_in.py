@@ -416,7 +416,7 @@ async def test_where_the_pses_own_report_says_otherwise_later_it_is_told_who_han
     assert await inbox.visit(tmp_path / "inbox", world.sender) == 1
     (finding,) = await Finding.filter(kind="HANDED_IN_DIFFERS", resolved_at=None)
     assert "which ana handed in and bo confirmed, says otherwise than the PSE's own own.csv" in finding.explanation
-    assert "it has 1 lines that are not there, and lacks 1 that are there; BRL 200.00 in all" in finding.explanation
+    assert "it has 1 line that is not there, and lacks 1 that is there; BRL 200.00 in all" in finding.explanation
     assert (finding.amount, finding.detail["confirmed_by"]) == (20_000, "bo")
     assert await invariants.check() == []
 

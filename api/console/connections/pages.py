@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from api.console import happened
 from api.console.connections import said, steps
 from api.console.connections.forms import POSTS, created, created_input, replaced, replaced_input
 from api.console.page import Asked, Data, Download, Live, Nav, Page, Post
@@ -102,7 +103,7 @@ def _what_they_can(asked: Asked, data: Data) -> Mapping[str, Any]:
         "routes": said.ROUTES,
         "look_ups": said.LOOK_UPS,
         "news": said.NEWS,
-        "destinations": said.DESTINATIONS,
+        "destinations": happened.DESTINATIONS,
     }
     return {**tables, "rows": data["pseCapabilities"]}
 

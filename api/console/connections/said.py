@@ -76,10 +76,3 @@ RETRIES: Final[Mapping[str, str]] = {
     "AFTER_MENDING": N_("Ask again once what is wrong has been mended."),
     "NEVER": N_("Asking again does not help."),
 }
-DESTINATIONS: Final[Mapping[str, str]] = {
-    "PIX_KEY": N_("Pix key"),
-    "BR_BANK_ACCOUNT": N_("Bank account in Brazil"),
-    "MX_CLABE": N_("CLABE"),
-    "CO_BANK_ACCOUNT": N_("Bank account in Colombia"),
-    "EMAIL": N_("E-mail address"),
-}

@@ -117,6 +117,10 @@ def impossible(one: Mapping[str, Any], may: Callable[[str], bool], *, own: bool)
             found.append(_("Review and go live: needs somebody else than you, for you submitted it."))
         elif not may("REVIEW_CONNECTIONS"):
             found.append(_("Review and go live: needs somebody who has REVIEW_CONNECTIONS."))
+    if state in ("SUBMITTED", "REJECTED") and may("MANAGE_CONNECTIONS"):
+        found.append(_("Replace the keys: make it a draft again first."))
+    if state == "UNDER_REVIEW" and may("MANAGE_CONNECTIONS"):
+        found.append(_("Replace the keys: when it has been reviewed."))
     if not may("MANAGE_CONNECTIONS"):
         found.append(_("Keys, documents, preflight and certification: needs somebody who has MANAGE_CONNECTIONS."))
     return found

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from api.console import happened
 from api.console.books.names import posting
 from api.console.findings.words import STATES
 from api.console.formats import day, money, plain
@@ -14,46 +15,6 @@ from api.console.refunds.bundle import BUNDLED
 from api.console.registry import address
 from api.console.words import N_, _
 
-_EVENTS: Final = {
-    "REQUESTED": N_("Somebody asked for it"),
-    "AWAITING_APPROVAL": N_("Waits for approval"),
-    "AWAITING_DESTINATION": N_("Waits for the customer's account"),
-    "SUBMITTED": N_("Being sent to the PSE"),
-    "IN_DOUBT": N_("In doubt: the PSE may or may not have it"),
-    "PENDING": N_("The PSE has it"),
-    "ACCEPTED": N_("The PSE has it"),
-    "SUCCEEDED": N_("The PSE says that the money has left"),
-    "FAILED": N_("The PSE refused it"),
-    "REJECTED": N_("Somebody said no"),
-    "CANCELED": N_("Withdrawn"),
-    "EXPIRED": N_("Ended: nobody decided in time"),
-    "RETURNED": N_("The money came back"),
-    "MANUAL": N_("Taken to be paid by hand"),
-    "RETURNED_TO_QUEUE": N_("Not paid by hand: back in the queue"),
-    "APPROVED": N_("Approved"),
-    "APPROVAL_GIVEN": N_("Somebody said yes"),
-    "DESTINATION_PROVIDED": N_("An account was named"),
-    "DESTINATION_LINK_WRONG_ANSWER": N_("The customer answered wrongly behind the link"),
-    "DESTINATION_LINK_CREATED": N_("A link was made for the customer"),
-    "NEEDS_PERSON": N_("A person is needed"),
-    "REMINDER": N_("A reminder"),
-    "EXPIRES_SOON": N_("It ends soon if nobody decides"),
-    "DOUBT_PROPOSED": N_("Somebody said what became of it; another person must say the same"),
-    "DOUBT_CONFIRMED": N_("A second person said the same"),
-    "SETTLEMENT_PROPOSED": N_("Somebody said that it was paid by hand; another person must say the same"),
-    "INSTRUCTION_SHOWN": N_("Somebody saw the account to pay to"),
-    "NOBODY_DECIDED": N_("Nobody decided in time"),
-    "RETURN_CONFIRMED": N_("A person confirmed that it came back"),
-    "FAILURE_CONFIRMED": N_("A person confirmed that it was refused"),
-    "UNSENT": N_("It did not reach the PSE; it is sent again"),
-    "NAMED": N_("The PSE has told its name"),
-    "RESTING": N_("The PSE is left alone for a while"),
-    "TAX_DECLARED": N_("Its VAT was declared"),
-    "CONTRADICTION": N_("What the PSE says contradicts what it said before"),
-    "PAID_AFTER_END": N_("Paid although it had ended"),
-    "HELD": N_("Held back"),
-    "WORKER_LOST": N_("The process that sent it was lost"),
-}
 _PURPOSES: Final = {
     "REFUND": N_("Sent to the PSE"),
     "LOOK_UP": N_("Asked the PSE"),
@@ -127,13 +88,12 @@ def _nodes(data: Data, name: str) -> list[Mapping[str, Any]]:
 
 def _events(refund: Mapping[str, Any]) -> Iterator[Happening]:
     for one in refund["events"]:
-        title = _(_EVENTS[one["kind"]]) if one["kind"] in _EVENTS else one["kind"]
         yield Happening(
             f"event-{one['sequence']:04}",
             one["occurredAt"],
             "refund",
-            title,
-            by=one["actor"],
+            happened.event(one["kind"]),
+            by=happened.who(one["actor"]),
             state=one["status"] if one["status"] != one["previousStatus"] else "",
             said=one["message"] or "",
             code=one["code"] or "",

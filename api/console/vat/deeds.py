@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from api.console import given, typed
 from api.console.page import Asked, Data, Done, Post, Unsendable
-from api.console.words import N_, _
+from api.console.words import N_, _, ngettext
 from domain.models.files import Purpose
 
 TAX_DOCUMENT: Final = Purpose.TAX_DOCUMENT
@@ -57,7 +57,8 @@ def declare_several(asked: Asked) -> Mapping[str, Any]:
 
 def declared_several(asked: Asked, payload: Data) -> Done:
     """Back to what is documented."""
-    said = _("%(n)s stand in the return now.") % {"n": len(payload["reversals"])}
+    count = len(payload["reversals"])
+    said = ngettext("%(n)s stands in the return now.", "%(n)s stand in the return now.", count) % {"n": count}
     return Done("/console/vat?state=DOCUMENTED", said)
 
 

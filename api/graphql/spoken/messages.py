@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from api.graphql.spoken.amounts import in_the_readers_way
 from api.graphql.spoken.languages import ENGLISH, LOCALES
 from domain.platform.sentences import Phrasebook
 
@@ -39,11 +40,14 @@ def in_words(said: str, code: str, locale: str) -> str:
         return said
     found = all_told().translated(said, locale)
     if found is not None:
-        return found
+        return in_the_readers_way(found, locale)
     meaning = by_code().get(code, {}).get(locale)
     return f"{meaning} ({said})" if meaning else said
 
 
 def told_in(said: str, locale: str) -> str:
     """What is told, in that language: sentence by sentence, and one that nobody has translated stays as it is."""
-    return said if locale == ENGLISH else all_told().told(said, locale)
+    if locale == ENGLISH:
+        return said
+    told = all_told().told(said, locale)
+    return told if told == said else in_the_readers_way(told, locale)

@@ -108,6 +108,8 @@ class Batches:
         """A correction of Adyen's may make a net of its own: it is what was paid, and a person should know."""
         if not self.odd:
             return None
+        if self.odd == 1:
+            return f"The net of 1 row is not its gross less its fees: {self.first_odd}. The net is taken."
         return f"The net of {self.odd} rows is not their gross less their fees: {self.first_odd}. The net is taken."
 
     def completeness(self, file: ReportFile) -> str | None:

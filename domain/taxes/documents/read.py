@@ -45,6 +45,8 @@ def read(content: bytes, country: str, currency: str) -> Sequence[Said]:
     try:
         if content.startswith(b"PK\x03\x04"):
             return _zip(content)
+        if content.startswith(b"%PDF-"):
+            raise UnreadableDocument("A PDF is not read: hand in the document's XML, or a CSV.")
         if _is_xml(content):
             return _xml(content)
         return table.read(content, country, currency)

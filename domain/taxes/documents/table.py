@@ -43,6 +43,14 @@ _HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
     "status": ("status", "estado", "situacao", "situacion", "状态"),
     "issuer": ("issuer", "emisor", "emitente", "rut emisor", "开票方"),
 }  # fmt: skip
+# What a header lacks is said by these: Spanish, Portuguese, Chinese.
+_SHORT: Final[Mapping[str, tuple[str, str, str]]] = {
+    "number": ("número", "número", "红字发票号码"),
+    "date": ("fecha", "data", "日期"),
+    "total": ("importe", "valor", "金额"),
+    "tax": ("IVA", "ICMS", "税额"),
+    "original": ("factura", "nota fiscal", "原发票"),
+}
 _CAUSES: Final[Mapping[str, RefundCause]] = {
     **dict.fromkeys(("return", "return_of_goods", "devolucion", "devolucao", "退货"), RefundCause.RETURN_OF_GOODS),
     **dict.fromkeys(("discount", "descuento", "desconto", "bonificacion", "折让"), RefundCause.DISCOUNT),
@@ -113,8 +121,15 @@ def _columns(header: Sequence[str]) -> Mapping[str, int]:
     if "original" not in found and "refund" not in found:
         lacking.add("original")
     if lacking:
-        raise UnreadableDocument(f"The header names no {', no '.join(sorted(lacking))}; docs/taxes.md lists the names.")
+        told = "; ".join(_called(column) for column in sorted(lacking))
+        raise UnreadableDocument(f"The header lacks: {told}.")
     return found
+
+
+def _called(column: str) -> str:
+    """A column by its first names, of which one in each language may stand in the header."""
+    spanish, portuguese, chinese = _SHORT[column]
+    return f"{column} ({', '.join(dict.fromkeys((spanish, portuguese, chinese)))})"
 
 
 def _plain(name: str) -> str:

@@ -1,5 +1,6 @@
 """The forms of connections: from a draft to live by two people, and what each is told where it is not taken."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -52,6 +53,8 @@ async def test_two_people_take_a_connection_from_a_draft_to_live_and_out_again(b
     page = await browser.page(path)
     assert "needs somebody else than you" in page
     assert 'id="form-start"' not in page
+    assert "Replace the keys: make it a draft again first." in page
+    assert "ana@example.com" not in page.split("<main", 1)[1]
     await sign_in(browser, "ADMINISTRATOR", "Bruno", "bruno@example.com")
     assert (await browser.send(path, "start", {})).status_code == 303
     silent = await browser.send(path, "decide", {"decision": "REJECT"})
@@ -68,6 +71,20 @@ async def test_two_people_take_a_connection_from_a_draft_to_live_and_out_again(b
     assert (await Connection.get(id=row.id)).state is ConnectionState.SUSPENDED
     assert (await browser.send(path, "activate", {"comment": "It is over."})).status_code == 303
     assert await OnboardingStep.filter(connection_id=row.id, to_state="ACTIVE").count() == 2
+
+
+async def test_who_signs_in_by_a_makers_link_is_told_that_this_is_why_they_do_not_review(browser: Browser) -> None:
+    invited = {"name": "Bia", "email": "bia@example.com", "role0": "ADMIN"}
+    assert "counts as you" in await browser.page("/people/new")
+    shown = (await browser.send("/people/new", "invite", invited)).text
+    link = re.search(r"/sign-in/link/[\w-]+", shown)
+    assert link is not None, shown
+    path, _ = await _a_draft(browser)
+    await _hand_in_all(browser, path)
+    assert (await browser.send(path, "submit", {})).status_code == 303
+    assert (await browser.http.post(link[0])).status_code == 303
+    refused = await browser.send(path, "start", {})
+    assert (refused.status_code, "You signed in by a link that one of them made" in refused.text) == (422, True)
 
 
 async def test_what_a_draft_lacks_is_said_and_no_secret_comes_back(browser: Browser) -> None:

@@ -5,6 +5,10 @@ import re
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
+from api.console.words import TRANSLATED, catalogue
+from domain.exports import headings
 from domain.exports.cells import written
 from domain.exports.tables import shown
 from domain.findings import findings
@@ -127,6 +131,22 @@ async def test_many_are_resolved_by_a_filter_and_what_was_refused_is_told(browse
     assert "is in SUSPENSE" in done.text  # the one that is refused, with the reason
     assert await Finding.filter(merchant_id=browser.shop.id, resolved_at=None).count() == 1
     assert "No open finding matches" in await browser.page("/findings/bulk?kind=CHARGEBACK")
+    large = await _differs(browser, 9_000_000)
+    waits = (await browser.send("/findings/bulk?least=1000.00", "say_all", typed)).text
+    assert (f"/console/findings/{global_id('Finding', large.id)}" in waits, "R$90,000.00" in waits) == (True, True)
+
+
+async def test_a_file_of_another_kind_is_refused_in_the_readers_language(browser: Browser) -> None:
+    browser.http.cookies.set("estorno-language", "pt-BR")
+    shown = await browser.send("/findings/sheets", "bring", {}, files={"file": ("a.pdf", b"%PDF-1.7 x")})
+    assert (shown.status_code, "Pelo conteúdo, o arquivo não é" in shown.text) == (422, True)
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_the_sheets_columns_are_called_as_in_the_sheet(language: str) -> None:
+    columns = ("Decision", "Note", "Account", "Came", "Duplicate of", "Assign to")
+    told = next(str(one.string) for one in catalogue("findings", language) if str(one.id).startswith("Fill in the col"))
+    assert [name for name in (headings.words()[one][language] for one in columns) if name not in told] == []
 
 
 async def test_a_sheet_goes_out_by_the_filter_and_comes_back_row_by_row(browser: Browser) -> None:

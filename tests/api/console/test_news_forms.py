@@ -20,7 +20,12 @@ async def test_a_channel_is_made_tested_paused_and_deleted(browser: Browser) -> 
     path = f"/news/channels/{row.id}"
     assert (await browser.send(path, "test", {})).status_code == 303
     assert await Delivery.filter(endpoint_id=row.id).count() == 1
-    assert (await browser.send(path, "pause", {"why": ""})).status_code == 422
+    browser.http.cookies.set("estorno-language", "pt-BR")
+    wrong = await browser.send("/news/channels/new", "create", {**typed, "url": "nobody"})
+    assert ("Isto não é um endereço de e-mail" in wrong.text, "That is no" in wrong.text) == (True, False)
+    browser.http.cookies.delete("estorno-language")
+    unsaid = await browser.send(path, "pause", {"why": ""})
+    assert (unsaid.status_code, unsaid.text.count('<details class="do" open>')) == (422, 1)
     assert (await browser.send(path, "pause", {"why": "We move."})).status_code == 303
     assert "We move." in await browser.page(path)
     assert (await browser.send(path, "resume", {"missed": "yes"})).status_code == 303
@@ -57,6 +62,7 @@ async def test_an_alert_is_put_off_and_taken_on_and_a_rule_of_ones_own_holds_unt
     assert (await Alert.get(id=alert.id)).snoozed_until is not None
     assert (await browser.send(path, "acknowledge", {})).status_code == 303
     assert "Ana" in str((await Alert.get(id=alert.id)).acknowledged_by)
+    assert "ana@example.com" not in (await browser.page(path)).split("<main", 1)[1]
     assert "Alerts that nobody has taken on" not in await browser.page("")
     typed = {"kind": "REFUND_STUCK", "mode": "DIGEST", "quietFrom": "", "quietUntil": ""}
     assert (await browser.send("/news/rules", "rule", typed)).status_code == 303

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from uuid import UUID
 
+from api.console import happened
+from api.console.words import speaking
 from domain.access import people
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
@@ -32,11 +34,20 @@ async def _large(browser: Browser) -> tuple[str, Refund]:
     return f"/todo/approvals/{global_id('Refund', refund.id)}", refund
 
 
+def test_what_people_read_of_a_refund_is_words_and_names() -> None:
+    with speaking("todo", "pt-BR"):
+        assert happened.account("PIX_KEY ••••4725") == "Chave Pix ••••4725"
+        assert happened.event("AWAITING_DESTINATION") == "Aguarda a conta do cliente"
+        assert (happened.who("Ana <ana@example.com>"), happened.who("customer")) == ("Ana", "o cliente")
+    assert happened.account("anything else") == "anything else"
+
+
 async def test_a_yes_names_what_was_seen_and_a_no_says_why(browser: Browser) -> None:
     path, refund = await _large(browser)
     text = await browser.page("/todo")
     assert path in text
     assert "Large amount" in text
+    assert "@example.com" not in (await browser.page(path)).split("<main", 1)[1]
     other = await browser.send(path, "approve", {}, minorUnits="2599999")
     assert other.status_code == 422
     assert (await Refund.get(id=refund.id)).state is State.AWAITING_APPROVAL

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+import pytest
+
 from domain.models import Export, TaxDocument, VatReversal
 from domain.models.taxes import ReversalState
 from tests.api.console.conftest import Browser
@@ -39,7 +41,9 @@ async def test_a_reversal_is_documented_and_declared_alone_and_with_others(brows
     none = await browser.send("/vat?state=DOCUMENTED", "declare", {"period": f"{today():%Y-%m}"})
     assert (none.status_code, "Tick those" in none.text) == (422, True)
     chosen = {"reversal": [str(second.id)], "period": f"{today():%Y-%m}"}
-    await _done(browser, "/vat?state=DOCUMENTED", "declare", chosen)
+    wrong = await browser.send("/vat?state=DOCUMENTED", "declare", {**chosen, "period": "next"})
+    assert (wrong.status_code, f'value="{second.id}" checked' in wrong.text) == (422, True)
+    assert "1 stands in the return now." in await _done(browser, "/vat?state=DOCUMENTED", "declare", chosen)
     assert {await _state(first), await _state(second)} == {ReversalState.DECLARED}
     report = await browser.page(f"/vat/report?month={today():%Y-%m}")
     assert "18.00" in report
@@ -86,3 +90,16 @@ async def test_documents_are_looked_at_before_anything_is_kept_and_then_taken_in
     again = await browser.send("/vat/documents", "preview", {}, files={"file": ("notes.csv", sheet.encode())})
     assert "Known already" in again.text
     assert "Takes VAT back" in await browser.page("/vat/documents")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b"%PDF-1.7 DANFE", "Um PDF não é lido"), (b"foo,bar\n1,2\n", "Falta no cabeçalho: date (fecha, data, 日期)")],
+)
+async def test_a_file_of_which_nothing_can_be_taken_says_why_and_offers_another(
+    browser: Browser, content: bytes, why: str
+) -> None:
+    browser.http.cookies.set("estorno-language", "pt-BR")
+    shown = await browser.send("/vat/documents", "preview", {}, files={"file": ("notes", content)})
+    assert (shown.status_code, why in shown.text) == (200, True), shown.text
+    assert ("form-apply" in shown.text, "O arquivo inteiro" in shown.text) == (False, True)

@@ -110,8 +110,8 @@ async def test_refusals_and_explanations_are_in_the_readers_language(enter: Ente
     spanish = {"accept-language": "fr, es-MX;q=0.9, en;q=0.1"}
     (error,) = (await asker.post(asked, **spanish)).json()["data"]["refundCreate"]["errors"]
     assert error["code"] == "AMOUNT_EXCEEDS_REFUNDABLE"
-    assert error["message"] == "BRL 20.00 es más que los BRL 10.00 que aún se pueden reembolsar."
-    assert error["chinese"] == "BRL 20.00 超过了仍可退的 BRL 10.00。"
+    assert error["message"] == "20,00\xa0BRL es más que los 10,00\xa0BRL que aún se pueden reembolsar."
+    assert error["chinese"] == "R$20.00 超过了仍可退的 R$10.00。"
     (plain,) = (await asker.ask(CREATE, input=_wanted(payment, "2000")))["errors"]
     assert plain["message"] == "BRL 20.00 is more than the BRL 10.00 that is still refundable."
     first = {"query": "{ payments(first: 0) { nodes { id } } }"}
