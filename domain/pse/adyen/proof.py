@@ -14,7 +14,7 @@ import polars as pl
 
 from domain.pse.adyen.zones import Zones
 from domain.pse.kit import exact, plain
-from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row, currency_of, decimal_of
+from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row, check_paid_in, currency_of, decimal_of
 from domain.pse.kit.plain import Plain
 from domain.pse.kit.tables import refuse_cut
 from domain.pse.reporting import BadReport, ReportFile
@@ -54,12 +54,13 @@ class Batches:
             raise BadCell("Merchant Account", said)
         if not _BATCH.fullmatch(row["Batch Number"]):
             raise BadCell("Batch Number", f"{row['Batch Number'][:40]!r} is not a number.")
-        totals = self.totals.setdefault((row["Batch Number"], row["Net Currency"]), _Totals())
+        totals = self.totals.setdefault((row["Batch Number"], currency_of(row, "Net Currency")), _Totals())
         gross, net = _sides(row, GROSS), _sides(row, NET)
-        _check_currencies(row, gross)
         totals.debit += net[0]
         totals.credit += net[1]
         totals.paid_out = totals.paid_out or row["Type"].lower() == _PAYOUT
+        if any(gross):
+            check_paid_in(row, "Gross Currency")
         self.zones.check(row)
         self._compare(line, row, gross[1] - gross[0], net[1] - net[0])
 
@@ -138,9 +139,3 @@ def _moved(columns: tuple[str, str]) -> pl.Expr:
 
 def _fee(row: Row, column: str) -> Decimal:
     return decimal_of(row, column, UNKNOWN_DECIMALS) or Decimal(0)
-
-
-def _check_currencies(row: Row, gross: tuple[Decimal, Decimal]) -> None:
-    """Shoppers pay in any currency there is; what is settled has one, too. Raises BadCell."""
-    for column in ("Gross Currency", "Net Currency") if any(gross) else ("Net Currency",):
-        currency_of(row, column)

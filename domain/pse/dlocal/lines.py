@@ -73,7 +73,7 @@ def _unclear(row: Row) -> str | None:
     kind, currency = row["ROW_TYPE"], row["LOCAL_CURRENCY"]
     amount = cells.decimal_of(row, "LOCAL_AMOUNT", UNKNOWN_DECIMALS)
     if kind in WORDS.kinds and amount:
-        cells.currency_of(row, "LOCAL_CURRENCY")
+        cells.check_paid_in(row, "LOCAL_CURRENCY")
     if unknown := WORDS.unclear(row, "ROW_TYPE", *([currency] if amount else [])):
         return unknown
     if kind == _REFUND:

@@ -73,6 +73,12 @@ def currency_of(row: Row, column: str) -> str:
     return row[column]
 
 
+def check_paid_in(row: Row, column: str) -> None:
+    """Raises BadRow for what is no code that a customer can pay in."""
+    if not exact.is_paid_in(row[column]):
+        raise BadRow(column, f"{row[column][:10]!r} is not a currency.")
+
+
 def check_net(gross: Decimal | int, fee: Decimal | int, net: Decimal | int, name: str = "gross") -> None:
     """Raises BadRow of the column `net` unless it is gross less fee. `name`: what the PSE calls its gross."""
     if gross - fee != net:

@@ -11,6 +11,7 @@ from domain.pse.kit.unreadable import Unreadable
 _MAGNITUDE_MAX: Final = 20  # powers of ten, either way: no amount of money is beyond
 _CHARACTERS_MAX: Final = 100
 _CODE: Final = re.compile(r"[A-Z]{3}")
+_PAID_IN: Final = re.compile(r"[A-Z][A-Z0-9]{2,7}")
 
 
 def document(content: bytes) -> Any:
@@ -90,6 +91,11 @@ def whole_list(found: Any, name: str) -> list[dict[str, Any]]:
 def is_code(currency: str) -> bool:
     """Whether it has the form of ISO 4217's codes, known to us or not."""
     return _CODE.fullmatch(currency) is not None
+
+
+def is_paid_in(currency: str) -> bool:
+    """Whether it has the form of what customers pay in, which may have other codes than ISO 4217's: USDC."""
+    return _PAID_IN.fullmatch(currency) is not None
 
 
 def minor_units(amount: Any, currency: str, name: str = "amount") -> Money:

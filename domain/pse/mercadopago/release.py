@@ -4,6 +4,7 @@ It is one account's, so it is in one currency. A line's business date is that of
 """
 
 import csv
+from collections import Counter
 from typing import Final
 
 import polars as pl
@@ -45,22 +46,30 @@ def lines(file: ReportFile, period: Period) -> ReadReport:
 
 
 def _currency(file: ReportFile, period: Period) -> str:
-    """The file's own, else the account's. Raises BadReport.
+    """The account's, if the file has it too; else that of most rows of the file. Raises BadReport.
 
-    The cell is empty on the opening row and on the total, and the column is not there in every layout.
+    The cell is empty on the opening row and on the total, and the column is not there in every layout. Rows of another
+    currency may come first.
     """
-    separator, found = headings(file)
-    told = currency_of(file, period)
-    if "CURRENCY" in found:
-        with file.path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-            place, rows = found.index("CURRENCY"), csv.reader(text, delimiter=separator)
-            next(rows)
-            seen = (row[place] for row, _ in zip(rows, range(_ROWS_LOOKED_AT), strict=False) if len(row) > place)
-            told = next((cell for cell in seen if cell in EXPONENTS), told)
+    told, seen = currency_of(file, period), _seen(file)
+    if seen and told not in seen:
+        ((told, _),) = seen.most_common(1)
     if told is None:
         said = "no row says its currency, nor does the account: register a payment, or add the column CURRENCY."
         raise BadReport(file.name, said, line=1, column="CURRENCY")
     return told
+
+
+def _seen(file: ReportFile) -> Counter[str]:
+    """The currencies of the rows that the file begins with, and how often each is there."""
+    separator, found = headings(file)
+    if "CURRENCY" not in found:
+        return Counter()
+    with file.path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
+        place, rows = found.index("CURRENCY"), csv.reader(text, delimiter=separator)
+        next(rows)
+        cells = (row[place] for row, _ in zip(rows, range(_ROWS_LOOKED_AT), strict=False) if len(row) > place)
+        return Counter(cell for cell in cells if cell in EXPONENTS)
 
 
 def _read(rows: pl.LazyFrame, control: Control, currency: str, own: pl.Expr) -> pl.LazyFrame:

@@ -79,8 +79,12 @@ def _unclear(row: Row) -> str | None:
 
 
 def _paid_in(row: Row) -> str:
-    """The currency of the line's amount: what the customer paid, where Stripe tells it. Raises BadCell."""
-    return _currency(row, "customer_facing_currency" if row["customer_facing_amount"] else "currency")
+    """The currency of the line's amount: what the customer paid, where Stripe tells it. Raises BadRow."""
+    if not row["customer_facing_amount"]:
+        return _currency(row, "currency")
+    facing = row["customer_facing_currency"].upper()
+    cells.check_paid_in({"customer_facing_currency": facing}, "customer_facing_currency")
+    return facing
 
 
 def _currency(row: Row, column: str) -> str:

@@ -49,8 +49,8 @@ def money_of(raw: Mapping[str, Any], name: str = "amount") -> Money:
 
 def currency_of(raw: Mapping[str, Any]) -> str | None:
     """The code of the object's currency where it is none that we know; None for one that `money_of` reads."""
-    currency = str(raw.get("currency")).upper()
-    return currency if exact.is_code(currency) and currency not in EXPONENTS else None
+    currency = (text_of(raw, "currency") or "").upper()
+    return currency if exact.is_paid_in(currency) and currency not in EXPONENTS else None
 
 
 def outcome_of(raw: Mapping[str, Any], *, succeeded: bool) -> Outcome | None:

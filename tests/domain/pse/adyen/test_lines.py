@@ -328,6 +328,8 @@ def test_a_broken_file_says_where(content: bytes, line: int | None, said: str) -
         ("Creation Date", "05/03/2026 10:00:00", "not a time"),
         ("TimeZone", "", "time zone"),
         ("TimeZone", "XYZ", "time zone"),
+        ("Gross Currency", "reais", "not a currency"),
+        ("Gross Currency", "", "not a currency"),
     ],
 )
 def test_a_row_with_a_cell_that_cannot_be_used_is_other_and_most_such_rows_are_refused(
@@ -346,6 +348,8 @@ def test_a_row_that_cannot_be_added_up_leaves_its_closed_batch_refused_and_one_w
     for column, cell in (("Net Debit (NC)", "40,00"), ("Net Debit (NC)", "1.0.0")):
         with pytest.raises(BadReport, match="must be equal"):
             read(written([BATCH[0], {**BATCH[1], column: cell}, *BATCH[2:]]))
+    nameless = {**BATCH[1], "Gross Currency": ""}
+    assert read(written([BATCH[0], nameless, *BATCH[2:]]))[1] is not None
     dollars = credit("Settled", "1e3", **{"Gross Currency": "USD", "Net Currency": "USD"})
     assert read(written([*BATCH, dollars]))[1] is None
     lines, proof = read(written([*BATCH[:-1], BATCH[-1] | {"Creation Date": "", "TimeZone": ""}]))
@@ -355,7 +359,6 @@ def test_a_row_that_cannot_be_added_up_leaves_its_closed_batch_refused_and_one_w
 @pytest.mark.parametrize(
     ("column", "cell", "said"),
     [
-        ("Gross Currency", "reais", "not a currency"),
         ("Net Currency", "", "not a currency"),
         ("Batch Number", "", "not a number"),
         ("Merchant Account", "OtherAccount", "OtherAccount"),

@@ -39,7 +39,7 @@ def read(content: bytes, **more: Any) -> tuple[ReadReport, list[dict[str, Any]]]
 # Currencies
 
 
-@pytest.mark.parametrize("currency", ["JPY", "GBP", "CAD", "INR"])
+@pytest.mark.parametrize("currency", ["JPY", "GBP", "CAD", "INR", "USDC"])
 def test_a_shopper_may_pay_in_any_currency_and_holds_up_no_batch(currency: str) -> None:
     paid = credit("Settled", "10800", "350.25", **{"Gross Currency": currency, "Commission (NC)": "3.50"})
     taken = debit("Refunded", "5400", "175.00", **{"Gross Currency": currency})

@@ -224,6 +224,7 @@ ODD: list[tuple[Row, str, str]] = [
     ({"APPROVED_DATE": "2026-02-30 00:00:00"}, "APPROVED_DATE", "REFUND with an unusable APPROVED_DATE"),
     ({"APPROVED_DATE": "", "CREATION_DATE": ""}, "CREATION_DATE", "REFUND with an unusable CREATION_DATE"),
     ({"ROW_TYPE": "PAYMENT"}, "LOCAL_AMOUNT", "PAYMENT of the wrong sign"),
+    ({"LOCAL_CURRENCY": "Reais"}, "LOCAL_CURRENCY", "REFUND with an unusable LOCAL_CURRENCY"),
 ]
 
 
@@ -239,11 +240,6 @@ def test_a_row_with_a_cell_that_cannot_be_used_is_other_and_most_such_rows_are_r
     line, named, text = _refusal(a_file(tmp_path, [bad, ROWS[0], bad], mark=";"))
     assert (line, named) == (4, column)
     assert ".csv, line 4" in text
-
-
-def test_a_currency_that_is_none_is_refused(tmp_path: Path) -> None:
-    file = a_file(tmp_path, [ROWS[0], {**ROWS[1], "LOCAL_CURRENCY": "Reais"}])
-    assert _refusal(file)[:2] == (5, "LOCAL_CURRENCY")
 
 
 @pytest.mark.parametrize("name", ["LOCAL_AMOUNT", "TRANSACTION_ID", "STATUS"])

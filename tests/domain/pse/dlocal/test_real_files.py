@@ -124,6 +124,7 @@ def test_the_layout_of_2015_is_named_and_so_is_the_one_that_is_wanted(tmp_path: 
         ({"ROW_TYPE": "REVERSAL", "APPROVED_DATE": "", "CREATION_DATE": ""}, "REVERSAL"),
         ({"STATUS": "ON_HOLD"}, "REFUND with STATUS ON_HOLD"),
         ({"LOCAL_CURRENCY": "INR"}, "REFUND in INR"),
+        ({"LOCAL_CURRENCY": "USDT"}, "REFUND in USDT"),
         ({"LOCAL_CURRENCY": "KWD", "LOCAL_AMOUNT": "-1.234"}, "REFUND in KWD"),
         ({"TRANSACTION_ID": ""}, "REFUND without TRANSACTION_ID"),
         ({"DLOCAL_TRANSACTION_ID": ""}, "REFUND without DLOCAL_TRANSACTION_ID"),

@@ -120,6 +120,19 @@ def test_the_files_own_currency_is_stronger_than_the_accounts() -> None:
     assert read(written(rows))[1][0]["currency"] == "ARS"
 
 
+@pytest.mark.parametrize(("known", "rows"), [("BRL", 1), (None, 2)])
+def test_rows_of_another_currency_at_the_beginning_hold_up_none_of_the_accounts_own(
+    known: str | None, rows: int
+) -> None:
+    """Where nothing but the file tells the account's currency, it is that of most of the rows."""
+    others = [moved("payment", "7.00", CURRENCY="USD")]
+    report, lines = read(
+        written([DAYS[0], *others, *[SALE, REFUND][:rows], total("149.01" if rows == 1 else "109.01")]), known=known
+    )
+    assert [(line["type"], line["currency"]) for line in lines[1:]] == [("CAPTURE", "BRL"), ("REFUND", "BRL")][:rows]
+    assert report.completeness is not None
+
+
 @pytest.mark.parametrize("zone", ["-03:00", "-04:00"])
 def test_a_date_is_read_in_the_zone_that_it_names(zone: str) -> None:
     line, _ = line_of({**SALE, "DATE": f"2026-11-23T23:30:00.000{zone}"})

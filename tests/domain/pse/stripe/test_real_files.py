@@ -21,7 +21,9 @@ def test_currencies_may_be_in_upper_case(tmp_path: Path) -> None:
     assert report.completeness is not None
 
 
-@pytest.mark.parametrize(("currency", "gross"), [("inr", "5000.00"), ("JPY", "5000"), ("kwd", "5000.125")])
+@pytest.mark.parametrize(
+    ("currency", "gross"), [("inr", "5000.00"), ("JPY", "5000"), ("kwd", "5000.125"), ("usdc", "17.5")]
+)
 def test_a_payment_in_a_currency_that_we_do_not_know_is_other_by_what_it_settled_in(
     tmp_path: Path, currency: str, gross: str
 ) -> None:
@@ -98,8 +100,9 @@ def test_another_csv_of_stripe_is_named_together_with_the_one_that_is_wanted(
     assert named in str(caught.value)
 
 
-def test_an_event_in_a_currency_that_we_do_not_know_makes_us_ask() -> None:
-    (told,) = STRIPE.read_webhook(hook(event("refund.updated", a_refund(currency="inr"))))
+@pytest.mark.parametrize("currency", ["inr", "usdc"])
+def test_an_event_in_a_currency_that_we_do_not_know_makes_us_ask(currency: str) -> None:
+    (told,) = STRIPE.read_webhook(hook(event("refund.updated", a_refund(currency=currency))))
     assert isinstance(told, TellsOfRefund)
     assert (told.payment_reference, told.payment_alias, told.reference) == ("pi_3Ab", "ch_3Ab", ORDER.reference)
     assert (told.pse_refund_reference, told.outcome, told.amount) == ("re_1Ab", None, None)

@@ -248,6 +248,7 @@ def test_a_payout_that_does_not_add_up_says_the_two_numbers(tmp_path: Path) -> N
         ({"net": "98.80"}, "charge whose net is not its gross less its fee"),
         ({"gross": "-100.00", "net": "-101.19"}, "charge of the wrong sign"),
         ({"customer_facing_amount": "1.234"}, "charge with an unusable customer_facing_amount"),
+        ({"customer_facing_currency": "reais!"}, "charge with an unusable customer_facing_currency"),
         ({"created_utc": "2026-02-30 00:00:00"}, "charge with an unusable created_utc"),
         ({"created_utc": "0001-01-01 00:00:00"}, "charge with an unusable created_utc"),
     ],
