@@ -33,7 +33,7 @@ _PLACE: Final = "_place"
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
+class PaymentDays:
     """From when to when payments of a connection were captured, as PostgreSQL writes it, and how many are copied."""
 
     connection: Connection
@@ -53,7 +53,7 @@ class Days:
         )
 
 
-async def days_of(raw: Any, connection: Connection, lines: Frames) -> Days | None:
+async def days_of(raw: Any, connection: Connection, lines: Frames) -> PaymentDays | None:
     """The days of the payments that the lines name; None: they are of too many to be worth it, or nobody's here."""
     some, count = list[pl.Series](), 0
     for frame in lines.only(("payment_reference",)):
@@ -63,14 +63,14 @@ async def days_of(raw: Any, connection: Connection, lines: Frames) -> Days | Non
     found = await raw.fetchrow(_DAYS, connection.id, pl.concat(some).to_list())
     if found is None:
         return None
-    days = Days(connection, found["low"], found["high"], int(count * FEW_MAX))
+    days = PaymentDays(connection, found["low"], found["high"], int(count * FEW_MAX))
     plan = json.loads(await raw.fetchval(f"EXPLAIN (FORMAT JSON) {days.ids()}"))[0]["Plan"]
     worth = plan["Plan Rows"] <= days.most and plan["Total Cost"] <= count * COST_MAX
     return days if worth else None
 
 
 async def payments_of(
-    raw: Any, days: Days, columns: str, schema: Schema, take: Callable[[pl.DataFrame], object]
+    raw: Any, days: PaymentDays, columns: str, schema: Schema, take: Callable[[pl.DataFrame], object]
 ) -> None:
     """The payments of these days, as many as are worth it, piece by piece. `columns`: of a payment `p`."""
     wanted = f"SELECT {columns} FROM payments p WHERE {days.condition()} LIMIT {days.most}"  # noqa: S608 - ours
