@@ -16,8 +16,9 @@ from domain.platform import copying
 from domain.platform.copying import Schema
 from domain.pse.reporting import REPORT_SCHEMA
 from domain.reconciliation import near
-from domain.reconciliation.known import FRAME, Known, NamedByLines, known_of
+from domain.reconciliation.known import Known, NamedByLines, known_of
 from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, UNNAMED, named_payment
+from domain.reconciliation.near import FRAME
 from domain.settlements import frames
 from domain.settlements.frames import Frames, Sorted, whole_of
 
