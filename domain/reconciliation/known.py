@@ -269,25 +269,33 @@ class NamedByLines:
     async def _near(self, lines: Frames, take: Callable[[pl.DataFrame], object]) -> Frames:
         """The names that nobody has who was near: those that are, are taken."""
         others = Frames(lines.folder)
+        payments, told = (Sorted(lines.folder, len(lines), one) for one in (PAYMENT_SCHEMA, _NAMED_SCHEMA))
+        await self._copy_near(lines, payments)
         named = (near.names_of(some, number) for number, some in enumerate(lines.only(_NAMES)))
-        self._days = await near.days_of(self._raw, self._connection, lines)
         if self._days is None:
             for names in named:
                 others.add(near.asked(names))
-            return others
-        payments, told = (Sorted(lines.folder, len(lines), one) for one in (PAYMENT_SCHEMA, _NAMED_SCHEMA))
-        await near.payments_of(
-            self._raw, self._days, _OF_PAYMENT, PAYMENT_SCHEMA, lambda some: payments.add(some, _REFERENCE)
-        )
-        for names in named:
-            told.add(names, pl.col("name"))
-        for part in range(len(lines)):
-            found, names = near.told(payments.of(part), told.of(part))
-            others.add(names)
-            take(found)
+        else:
+            for names in named:
+                told.add(names, pl.col("name"))
+            for part in range(len(lines)):
+                found, names = near.told(payments.of(part), told.of(part))
+                others.add(names)
+                take(found)
         payments.forget()
         told.forget()
         return others
+
+    async def _copy_near(self, lines: Frames, payments: Sorted) -> None:
+        """Copy the payments of the lines' days, if these are worth it. Statistics are of before: there may be more."""
+        self._days = days = await near.days_of(self._raw, self._connection, lines)
+        if days is not None:
+            asked = f"SELECT {_OF_PAYMENT} FROM payments p WHERE {days.condition()} LIMIT {days.most + 1}"  # noqa: S608
+            await copying.pieces(
+                self._raw, asked, schema=PAYMENT_SCHEMA, take=lambda some: payments.add(some, _REFERENCE)
+            )
+            if payments.height > days.most:
+                self._days = None
 
     async def _tell(self, names: pl.DataFrame) -> None:
         if names.height:

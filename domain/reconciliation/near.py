@@ -6,7 +6,6 @@ is found is the same, whichever days are chosen.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,11 +13,10 @@ import polars as pl
 
 from domain.models import Connection
 from domain.platform import copying
-from domain.platform.copying import Schema
 from domain.settlements.frames import Frames
 
 _ASKED: Final = 200  # names whose payments tell the days
-FEW_MAX: Final = 2  # times as many payments in these days as there are names: more are not copied
+FEW_MAX: Final = 2  # times as many payments in these days as there are names: more are not worth it
 # Of PostgreSQL's estimate, per name: what the join of a name costs it is above that.
 COST_MAX: Final = 0.3
 # The days of most of them, and a quarter of that before and after it: of a few that are told late all would be told.
@@ -34,7 +32,7 @@ _PLACE: Final = "_place"
 
 @dataclass(frozen=True, slots=True)
 class PaymentDays:
-    """From when to when payments of a connection were captured, as PostgreSQL writes it, and how many are copied."""
+    """From when to when payments of a connection were captured, as PostgreSQL writes it. `most`: more are too many."""
 
     connection: Connection
     low: str
@@ -67,14 +65,6 @@ async def days_of(raw: Any, connection: Connection, lines: Frames) -> PaymentDay
     plan = json.loads(await raw.fetchval(f"EXPLAIN (FORMAT JSON) {days.ids()}"))[0]["Plan"]
     worth = plan["Plan Rows"] <= days.most and plan["Total Cost"] <= count * COST_MAX
     return days if worth else None
-
-
-async def payments_of(
-    raw: Any, days: PaymentDays, columns: str, schema: Schema, take: Callable[[pl.DataFrame], object]
-) -> None:
-    """The payments of these days, as many as are worth it, piece by piece. `columns`: of a payment `p`."""
-    wanted = f"SELECT {columns} FROM payments p WHERE {days.condition()} LIMIT {days.most}"  # noqa: S608 - ours
-    await copying.pieces(raw, wanted, schema=schema, take=take)
 
 
 def names_of(lines: pl.DataFrame, number: int) -> pl.DataFrame:

@@ -125,11 +125,13 @@ class Sorted:
     """Rows of one kind, put apart by a key. `folder`: where they are kept; None: in memory."""
 
     def __init__(self, folder: Path | None, count: int, schema: Schema) -> None:
+        self.height = 0
         self._schema = schema
         self._parts = [Frames(folder) for _ in range(count)]
 
     def add(self, rows: pl.DataFrame, key: pl.Expr) -> None:
         """Put each row into the part of its key, in the order in which they come."""
+        self.height += rows.height
         if len(self._parts) == 1:
             self._parts[0].add(rows.select(*self._schema))
             return
