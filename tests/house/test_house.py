@@ -39,6 +39,8 @@ FORBIDDEN = [
         "import domain.commerce.mabang.dialect",
         "a shop's dialect knows no other shop",
     ),
+    ("domain/commerce/newcomer.py", "", "a shop's dialect knows no other shop"),
+    ("domain/commerce/magento/rest.py", "import tortoise", "a shop's dialect asks no database and no queue"),
     ("jobs/wire/sender.py", "import botocore", "the key service is asked by domain/platform/kms alone"),
     ("jobs/sources.py", "import asyncssh", "SFTP is spoken by jobs/wire alone"),
     ("jobs/alerts.py", "import aiosmtplib", "mail is spoken by jobs/wire alone"),
