@@ -24,7 +24,7 @@ from domain.onboarding import certificate, certification, runs
 from domain.onboarding.certification import PAID, Case, CaseName, CaseOutcome
 from domain.payments import register
 from domain.payments.register import NewPayment
-from domain.platform.database import door, for_merchant, rows, unavailable
+from domain.platform.database import door, for_merchant, unavailable
 from domain.platform.settings import Settings
 from domain.problems import AmountExceedsRefundable, InvalidState, Problem
 from domain.pse.registry import connector
@@ -361,21 +361,13 @@ async def _report(play: Play, name: CaseName) -> Case:
     evidence = {"run": str(night.id), "business_date": str(today), "state": night.state, "manifest": night.manifest}
     if night.state == "NO_REPORT":
         return Case(name, CaseOutcome.SKIPPED, "No report of this PSE can be fetched by a program today.", evidence)
-    told = Finding.filter(refund_id__in=await _refunds(play), resolved_at=None, run_id=night.id)
+    ours = Refund.filter(merchant_id=play.connection.merchant_id, request_id=play.run.request_id)
+    told = Finding.filter(refund_id__in=await ours.values_list("id", flat=True), resolved_at=None, run_id=night.id)
     # That a refund came back is what the series made happen: it is owed, and the report says no other.
     differs = await told.exclude(kind=FindingKind.RETURNED).count()
     said = f"The day's report was read ({night.state}); {differs} of the series' refunds differ from it."
     good = night.state == "COMPLETED" and not differs
     return Case(name, CaseOutcome.PASSED if good else CaseOutcome.FAILED, night.error or said, evidence)
-
-
-async def _refunds(play: Play) -> list[UUID]:
-    found = await rows(
-        "SELECT id FROM refunds WHERE merchant_id = $1 AND request_id = $2",
-        play.connection.merchant_id,
-        play.run.request_id,
-    )
-    return [row["id"] for row in found]
 
 
 CasePlay = Callable[[Play, CaseName], Awaitable[Case]]

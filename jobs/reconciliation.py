@@ -3,24 +3,22 @@
 import shutil
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from domain.connections.calls import About
 from domain.connections.connections import SENDING
-from domain.models import Connection, Merchant, ReconciliationRun
+from domain.models import Connection, ReconciliationRun
 from domain.platform import bell
 from domain.platform.crash import crash_here
-from domain.platform.database import door, for_all, for_merchant, rows, unavailable
+from domain.platform.database import door, for_all, for_merchant, unavailable
 from domain.pse.registry import connector
 from domain.pse.reporting import Built, ReportDownload, ReportFile
 from domain.pse.vocabulary import BadAnswer, NotYet, Period
-from domain.reconciliation import nights, progress, readings, reconcile, standing, to_repeat
+from domain.reconciliation import nights, progress, readings, reconcile, to_repeat, undone
 from domain.reconciliation.nights import Failed
 from domain.reconciliation.progress import Phase
 from domain.settlements import repeats
@@ -28,8 +26,6 @@ from jobs import payments
 from jobs.wire.drive import ListingFailed, drive, fetch
 from jobs.wire.sender import Sender
 
-_AT_ONCE_MAX: Final = 14  # dates of a connection, in one round
-_SEEN_AFTER_DAYS: Final = 2
 _log = structlog.get_logger()
 
 
@@ -156,51 +152,8 @@ async def ring_the_night(now: datetime) -> int:
         connections = await Connection.filter(enabled=True, state__in=SENDING)
     for connection in connections:
         with for_merchant(connection.merchant_id):
-            due = await _due(connection, now)
+            due = await undone.due(connection, now)
         for day in sorted(due):
             await bell.ring(bell.RECONCILE, f"{connection.id}/{day}", queue=bell.BATCH_QUEUE)
         rung += len(due)
     return rung
-
-
-async def _due(connection: Connection, now: datetime) -> set[date]:
-    zone = (await Merchant.get(id=connection.merchant_id)).zone
-    today = now.astimezone(ZoneInfo(zone)).date()
-    first = connection.created_at.astimezone(ZoneInfo(zone)).date()
-    ended = {first + timedelta(days=days) for days in range((today - first).days)}
-    undone = ended - await _done(connection, zone)
-    waiting = await _waiting(connection)
-    old = {day for day in undone - waiting if (today - day).days > _SEEN_AFTER_DAYS}
-    await nights.open_missing(connection, sorted(old))
-    await standing.call_about_late(connection, now)
-    due = set(sorted(undone - await _not_yet(connection))[-_AT_ONCE_MAX:])
-    return due | await to_repeat.dates(connection.id)
-
-
-async def _done(connection: Connection, zone: str) -> set[date]:
-    """The dates that were reconciled after they had ended: a run during the day has not seen all of it."""
-    found = await rows(
-        "SELECT business_date FROM reconciliation_runs WHERE connection_id = $1 AND state = ANY($3) "
-        "AND (finished_at AT TIME ZONE $2)::date > business_date",
-        connection.id,
-        zone,
-        list(nights.DONE),
-    )
-    return {row["business_date"] for row in found}
-
-
-async def _waiting(connection: Connection) -> set[date]:
-    """The dates whose report the PSE has not made yet: when it is late, its run says so."""
-    runs = await ReconciliationRun.filter(connection_id=connection.id, state="WAITING").only("id", "business_date")
-    return {run.business_date for run in runs}
-
-
-async def _not_yet(connection: Connection) -> set[date]:
-    """The dates whose run failed a while ago, or is under way."""
-    found = await rows(
-        "SELECT business_date FROM reconciliation_runs WHERE connection_id = $1 AND state <> ALL($2) "
-        "AND due_at > now()",
-        connection.id,
-        list(nights.DONE),
-    )
-    return {row["business_date"] for row in found}

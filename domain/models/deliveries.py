@@ -36,6 +36,8 @@ class EndpointState(StrEnum):
 
 
 class DeliveryState(StrEnum):
+    """How far one message to one place is."""
+
     PENDING = "PENDING"
     SENT = "SENT"
     FAILED = "FAILED"  # given up, after the last try of the schedule or because the message was refused

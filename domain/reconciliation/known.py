@@ -40,7 +40,8 @@ _PAYMENTS: Final = f"""SELECT {_OF_PAYMENT} FROM payments p
     AND p.withdrawn_at IS NULL"""  # noqa: S608 - the columns are ours
 # The same of the names in the session's own table. What is found is kept there, for all that is asked of it; the id of
 # the connection is a value of ours.
-_MANY_PAYMENTS: Final = f"""INSERT INTO told_payments
+_MANY_PAYMENTS: Final = f"""INSERT INTO told_payments (id, {FRAME}, known_reference, known_order, payment_id, store_id,
+    payment_currency, payment_captured, payment_taken)
   SELECT p.id, t.frame, {_OF_PAYMENT} FROM told_names t JOIN payments p
     ON p.connection_id = '{{connection}}' AND p.{{column}} = t.name WHERE p.withdrawn_at IS NULL
   RETURNING {", ".join((*PAYMENT_SCHEMA, FRAME))}"""  # noqa: S608

@@ -82,7 +82,6 @@ BUCKETS: Final[Mapping[str, str]] = {
     "D61_90": N_("61–90 days"),
     "D91": N_("91 days and more"),
 }
-AGED: Final = ("PSE_CLEARING", "REFUNDS_PAYABLE", "SUSPENSE", "PAYOUTS_IN_TRANSIT", "VAT_REVERSAL_PENDING")
 CLOSINGS: Final = {
     "PROPOSED": ("○", N_("Waits for a second person"), "wait"),
     "CLOSED": ("●", N_("Closed"), "ok"),

@@ -79,7 +79,6 @@ class Place:
     method: str
     fee: tuple[int, int]
     lag_days: int | None  # how many days after a refund its row may come; None: no row need ever come
-    names_refunds: bool  # whether a row says which refund it is about
     taxed_in: str = "BR"
     days_to_document: int | None = None  # within which a credit note must follow a refund; None: the law names no day
 
@@ -92,14 +91,14 @@ PLACES: Final[Mapping[str, Place]] = {
     one.pse: one
     for one in (
         # Eight days on which banks work in the Netherlands and in Brazil, with the longest run of holidays between.
-        Place("adyen", 1, "BRL", "CARD", (100, 0), 20, True),
-        Place("conekta", 2, "MXN", "CARD", (290, 250), 1, True, "MX"),
-        Place("dlocal", 3, "BRL", "CARD", (200, 0), None, False),
-        Place("ebanx", 4, "BRL", "CARD", (0, 0), None, False),
+        Place("adyen", 1, "BRL", "CARD", (100, 0), 20),
+        Place("conekta", 2, "MXN", "CARD", (290, 250), 1, "MX"),
+        Place("dlocal", 3, "BRL", "CARD", (200, 0), None),
+        Place("ebanx", 4, "BRL", "CARD", (0, 0), None),
         # RG (AFIP) 4540/2019: fifteen days from the fact that the note is about.
-        Place("mercadopago", 5, "ARS", "CARD", (99, 0), 1, False, "AR", 15),
-        Place("pix", 6, "BRL", "PIX", (0, 0), 0, True),
-        Place("stripe", 7, "BRL", "CARD", (399, 39), 35, True),
+        Place("mercadopago", 5, "ARS", "CARD", (99, 0), 1, "AR", 15),
+        Place("pix", 6, "BRL", "PIX", (0, 0), 0),
+        Place("stripe", 7, "BRL", "CARD", (399, 39), 35),
     )
 }
 ACCOUNT: Final = "SyntheticBR"  # what Adyen calls the account
