@@ -1,6 +1,7 @@
 """What Tortoise and asyncpg find out anew for each pool and each connection, and what is the same for all of a run.
 
-A process of tests opens thousands of both. Processes of ours that a test starts are as they are.
+A process of tests opens thousands of both. Processes of ours that a test starts are as they are, but that forks have
+their models built (kit/zygote).
 """
 
 from collections.abc import Callable

@@ -17,7 +17,7 @@ from typing import Final
 from jobs.machine.children import Child, environment_of
 from tests.kit.zygote import MESSAGE_BYTES_MAX
 
-PROGRAMS: Final = ("jobs.cli.app", "jobs.worker", "jobs.timetable", "tests.sandbox", "uvicorn")
+PROGRAMS: Final = ("api.server", "jobs.cli.app", "jobs.worker", "jobs.timetable", "tests.sandbox", "uvicorn")
 _ZYGOTE: Final = "TEST_ZYGOTE"
 _NURSERY: Final = "TEST_NURSERY"
 _IMPORT_SECONDS_MAX: Final = 600.0
@@ -124,3 +124,11 @@ class ForkedChild(Child):
         self.process = Forked(list(self.argv), {**environment_of(None), **self.env}, self.stop_signal, output)
         if log is not None:
             log.close()
+
+
+def forked(child: Child) -> Child:
+    """The same program of ours (`python -m`), not started yet, as a fork where that can be."""
+    _, _, *argv = child.argv
+    if not can_fork(argv[0]):
+        return child
+    return ForkedChild(child.name, argv, env=child.env, log=child.log, ready=child.ready)

@@ -6,6 +6,7 @@ of ours is open in it. What it is spared is to import again what every program o
 No loop, connection or thread of Python's may be there at a fork. (Polars brings threads that sleep until frames grow.)
 """
 
+import asyncio
 import atexit
 import ctypes
 import gc
@@ -159,8 +160,17 @@ def _warm() -> None:
     for name in _WARM:
         importlib.import_module(name)
     importlib.import_module("api.graphql.schema").make()  # its types are kept
+    asyncio.run(_build_models())
     gc.collect()
     gc.freeze()  # what a fork never writes to stays one for all
+
+
+async def _build_models() -> None:
+    """What Tortoise builds of all models each time that a pool is opened; nothing is connected to."""
+    importlib.import_module("tests.kit.drivers_once").build_models_once()
+    tortoise = importlib.import_module("tortoise").Tortoise
+    await tortoise.init(config=importlib.import_module("domain.platform.database").TORTOISE_CONFIG)
+    await tortoise.close_connections()
 
 
 def _become(wish: Wish, mother: int) -> None:

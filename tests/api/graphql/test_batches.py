@@ -4,8 +4,6 @@ import asyncio
 import base64
 import hashlib
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +30,7 @@ from jobs import batches as jobs
 from jobs.sweep import DUE
 from tests.api.conftest import Asker, Enter, following, statements
 from tests.conftest import Database
+from tests.kit import forked
 from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_refund, an_answer
 from tests.kit.world import quick_settings
 
@@ -393,8 +392,9 @@ from domain.platform.database import open_pool, close_pool, BATCH
 from domain.platform.settings import Settings
 from jobs import batches
 async def main():
-    await open_pool(sys.argv[1], patience=BATCH)
-    await batches.batch(UUID(sys.argv[2]), Settings(secret_key=b"k" * 32, files=sys.argv[3]))
+    url, batch, files = sys.argv[-3:]
+    await open_pool(url, patience=BATCH)
+    await batches.batch(UUID(batch), Settings(secret_key=b"k" * 32, files=files))
     await close_pool()
 asyncio.run(main())
 """
@@ -410,15 +410,9 @@ async def test_a_worker_that_dies_in_the_middle_is_gone_on_with_and_no_row_is_do
     arguments = (own_database.application_url, batch["id"], settings.files)
     # Once before a row that is claimed is asked for, once before the outcome of one that was asked for is kept.
     for point, refunds in (("request.seen:2", 1), ("request.rung:2", 3)):
-        died = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-c", _KILLED, *arguments],
-            env={**os.environ, "ESTORNO_CRASH": point},
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        assert died.returncode == -9, died.stderr.decode()
+        armed = {**os.environ, "ESTORNO_CRASH": point}
+        died = await asyncio.to_thread(forked.told, ["-c", _KILLED, *arguments], armed, 60)
+        assert died.returncode == -9, died.stderr
         assert await Refund.all().count() == refunds
         ended = "UPDATE batches SET due_at = now() WHERE id = $1"  # its lease
         assert await execute(ended, UUID(batch["id"])) == 1

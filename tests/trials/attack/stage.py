@@ -22,6 +22,7 @@ from jobs.machine.up import workers
 from tests.kit import databases
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
 from tests.kit.family import machine, running, until
+from tests.kit.forked import forked
 from tests.kit.world import quick_settings
 
 
@@ -86,7 +87,7 @@ async def stage(home: Path, rates: Mapping[str, int]) -> AsyncIterator[Stage]:
         async with database.connected(settings.database_url, all_because="a trial looks at everything"):
             facts = await _facts()
         both = [settings, settings.with_(port=free_port(), **rates)]
-        apis = [workers(one, quiet=True)[0] for one in both]
+        apis = [forked(workers(one, quiet=True)[0]) for one in both]
         limits = httpx.Limits(max_connections=600, max_keepalive_connections=0)  # the server closes idle ones
         async with running(apis), httpx.AsyncClient(timeout=120, limits=limits) as http:
             yield Stage(*[await _target(api, one.port, http, facts) for api, one in zip(apis, both, strict=True)])
