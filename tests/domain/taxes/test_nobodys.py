@@ -10,7 +10,7 @@ from domain.models import Finding, Payment, TaxDocument
 from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
 from domain.platform.settings import Settings
-from domain.taxes import by_hand, nightly
+from domain.taxes import by_hand, nightly, report
 from tests.domain.findings.conftest import Desk, by
 from tests.domain.taxes import vectors
 from tests.domain.taxes.vectors import access_key
@@ -97,3 +97,24 @@ async def test_a_document_whose_refund_is_one_again_needs_no_other() -> None:
     await nightly.catch_up()
     assert await open_findings() == ["VAT_REVERSAL_NEEDED"]
     assert await in_order()
+
+
+@pytest.mark.parametrize(("account", "column"), [(Account.OUTPUT_VAT, "documented"), (Account.VAT_LOST, "lost")])
+async def test_it_stands_in_the_months_report_as_in_the_ledger(account: Account, column: str) -> None:
+    desk, payment, vat = await _taken()
+    _, row = await a_sale_refunded(desk.shop, await Payment.get(id=payment.id), 1_000)
+    month, sums = utc_today().strftime("%Y-%m"), ("documented", "lost", "pending", "review")
+
+    async def told() -> dict[str, int]:
+        lines = await report.of_month(desk.ana, month, 10)
+        assert {one.country for one in lines} <= {row.country}
+        assert {one.store_id for one in lines} <= {payment.store_id}
+        return {name: sum(getattr(one, name) for one in lines) for name in sums if any(getattr(o, name) for o in lines)}
+
+    assert await told() == {"pending": 720, "review": 180}
+    await desk.say(vat, ClosingReason.CORRECTED, account=account)
+    assert await told() == {column: 720, "review": 180}
+    before = await report.of_month(desk.ana, "2026-01", 10)
+    assert before == []
+    await work.reopen(desk.ana, (await desk.finding(payment, "MED1")).id, "A chargeback.", by(desk.ana))
+    assert await told() == {"review": 180}
