@@ -11,9 +11,9 @@ from domain.platform.database import rows
 from domain.problems import InvalidInput
 
 _PERIOD: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
-_COLUMNS: Final = """country, store_id, currency, rule_id, rules_version, amount, state, due_on, is_documented, is_declared,
-    is_lost, has_left"""
-# Of what turned out to be a refund, and has no reversal: a person says what becomes of its VAT, of the day of their word.
+_COLUMNS: Final = """country, store_id, currency, rule_id, rules_version, amount, state, due_on, is_documented,
+    is_declared, is_lost, has_left"""
+# Of what turned out to be a refund, and has no reversal: a person says what becomes of its VAT, by the day of that.
 _NOBODYS: Final = """
     SELECT coalesce(t.country, m.country) AS country, p.store_id, v.currency, NULL::varchar AS rule_id,
         NULL::varchar AS rules_version, r.tax AS amount, 'NEEDED' AS state, NULL::date AS due_on,
