@@ -25,7 +25,10 @@ WHERE merchant_id = $1 AND fingerprint = $2 AND resolved_at IS NULL"""
 _STANDING: Final = """SELECT r.finding_id, r.money_of FROM finding_resolutions r JOIN findings f ON f.id = r.finding_id
 WHERE f.payment_id = $1 AND r.started_at IS NOT NULL AND r.ended_at IS NULL AND r.money_of IS NOT NULL
 ORDER BY r.started_at DESC, r.id"""
-
+# What stands of them as refunds, without any VAT.
+_WITHOUT_VAT: Final = """SELECT r.finding_id FROM finding_resolutions r JOIN findings f ON f.id = r.finding_id
+WHERE f.payment_id = $1 AND r.started_at IS NOT NULL AND r.ended_at IS NULL AND r.amount > 0 AND r.tax = 0
+  AND r.money_of IS NOT NULL AND (r.reason = 'REFUND_OF_OURS' OR r.account = 'SALES_RETURNS') ORDER BY r.finding_id"""
 _NOBODYS: Final = """SELECT f.id FROM findings f JOIN finding_resolutions r ON r.finding_id = f.id
 WHERE f.connection_id = $1 AND f.resolved_at IS NOT NULL AND r.started_at IS NOT NULL AND r.ended_at IS NULL
   AND f.kind = ANY($2)"""
@@ -124,6 +127,17 @@ async def money_moved(payment: Payment, cause_of_entry: str) -> None:
             finding, _ = await lock(row["finding_id"])
             if finding.resolved_at is not None:
                 await reopen(finding, payment, why, BOOKS)
+
+
+async def tax_declared(payment: Payment) -> None:
+    """VAT of a sale is declared: what people had said before to be refunds of it was said without its VAT.
+
+    Inside the caller's transaction, which has the payment's lock.
+    """
+    for row in await rows(_WITHOUT_VAT, payment.id):
+        finding, _ = await lock(row["finding_id"])
+        if finding.resolved_at is not None:
+            await reopen(finding, payment, "The sale's VAT was declared since: say it again, with its share.", BOOKS)
 
 
 async def payouts_moved(merchant_id: UUID, fingerprint: str | None = None) -> None:

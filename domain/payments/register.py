@@ -16,6 +16,7 @@ from domain.cause import LISTING, Cause
 from domain.connections.connections import TAKING
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
+from domain.findings import reopen
 from domain.models import Connection, Merchant, Payment, Store
 from domain.models.ledger import Entry
 from domain.money import AMOUNT_MAX, Money
@@ -211,6 +212,7 @@ async def _complete(
     await ledger.post([await _posting(known.id, connection, known.store_id, new, Entry.DECLARE_TAX, cause)])
     if tax.amount:
         await declared.give_shares(known, refunds, tax.amount, cause)
+        await reopen.tax_declared(known)
     if new.order_reference not in (None, known.order_reference):
         await told_before.take_in_order(await Payment.get(id=known.id), cause)
 

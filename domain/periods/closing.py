@@ -125,7 +125,9 @@ async def confirm(
         await _alone(proposed.merchant_id, patience_seconds)
         row = await _proposed(principal, closing_id)
         await _check_next(row.merchant_id, Month.of(row.first_day))
-        _check_word([one.kept() for one in await preview.against(row.merchant_id, Month.of(row.first_day))], row.why)
+        against = [one.kept() for one in await preview.against(row.merchant_id, Month.of(row.first_day))]
+        _check_word(against, row.why)
+        _check_known(against, row.against)
         await _close(row, principal)
         facts = {"month": [None, str(Month.of(row.first_day))], "proposed_by": [None, row.proposed_by]}
         await deeds.note(row.merchant_id, CONFIRM, Of("period", row.id), cause, facts)
@@ -204,4 +206,16 @@ def _check_word(against: list[dict[str, object]], word: str | None) -> None:
         raise InvalidInput(
             f"Against closing it stand: {said}. End them, or propose it with a word why it is closed all the same.",
             path=["input", "why"],
+        )
+
+
+def _check_known(against: list[dict[str, object]], told: list[dict[str, object]]) -> None:
+    """The word was said of what stood against it then, which is what is kept. Raises InvalidState for another kind."""
+    known = {one["obstacle"] for one in told}
+    said = ", ".join(f"{one['obstacle']} ({one['count']})" for one in against if one["obstacle"] not in known)
+    if said:
+        raise InvalidState(
+            f"Against closing it stands since: {said}. End it, or propose the month anew with a word that says so.",
+            path=_PATH,
+            current_state="CHANGED",
         )

@@ -17,7 +17,7 @@ from domain.models import Payment, Refund, TaxDocument, TaxDocumentShare, VatRev
 from domain.models.taxes import Booked
 from domain.money import Money, cumulative_share
 from domain.platform.database import execute, rows
-from domain.taxes import moves, reversals
+from domain.taxes import by_hand, moves, reversals
 from domain.taxes.documents.said import normal
 from domain.taxes.moves import Paper
 
@@ -31,7 +31,7 @@ _PART: Final = "The document is of less money than the refund: the rest is waite
 _TAX: Final = "The document agrees in money and not in tax."
 _NO_REFORM: Final = "br-return-of-2025"  # such a sale had neither IBS nor CBS
 # What may be otherwise by the next night: a sale is registered, another refund of it leaves, a document of it comes.
-AGAIN: Final = (UNKNOWN, NOTHING_OPEN, SEVERAL, MORE)
+AGAIN: Final = (UNKNOWN, NOTHING_OPEN, SEVERAL, MORE, by_hand.TAKEN)
 _AMONG_MAX: Final = 12
 _DIFFERENCE_MAX: Final = 1  # minor unit, for each document and each refund: each of them is rounded
 # The refunds of sales whose document has one of these names (the same expression as its index), or of that reference.
@@ -84,7 +84,7 @@ async def match(document: TaxDocument, parts: dict[str, int], cause: Cause, *, a
     """
     meant = await _meant(document)
     if not meant:
-        return UNKNOWN
+        return by_hand.TAKEN if await by_hand.has_taken(document) else UNKNOWN
     await moves.lock_refunds(meant)  # all of them first, in the one order: some have no reversal yet
     await reversals.open_of(meant)
     held = await _held(document.merchant_id, meant)
@@ -92,6 +92,8 @@ async def match(document: TaxDocument, parts: dict[str, int], cause: Cause, *, a
     if linked:
         await _share(document, linked[:1], linked[0].reversal.amount)
         return None
+    if await by_hand.has_taken(document):
+        return by_hand.TAKEN
     candidates = [one for one in held if moves.may_be_documented(one.reversal) and one.left > 0]
     if not candidates:
         return NOTHING_OPEN

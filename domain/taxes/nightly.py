@@ -15,7 +15,7 @@ from domain.findings.findings import FindingKind, Found
 from domain.models import TaxDocument, VatReversal
 from domain.money import Money
 from domain.platform.database import rows, transaction, unavailable
-from domain.taxes import importing, match, reversals
+from domain.taxes import by_hand, importing, match, reversals
 from domain.taxes.deadlines import business_days_before
 
 _log = structlog.get_logger()
@@ -43,6 +43,7 @@ async def catch_up() -> int:
         await reversals.open_of(few)
         opened, after = opened + len(few), few[-1]
     await _tell()
+    await by_hand.tell_undone()
     return opened
 
 

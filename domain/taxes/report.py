@@ -11,9 +11,29 @@ from domain.platform.database import rows
 from domain.problems import InvalidInput
 
 _PERIOD: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_COLUMNS: Final = """country, store_id, currency, rule_id, rules_version, amount, state, due_on, is_documented,
+    is_declared, is_lost, has_left"""
+# Of what turned out to be a refund, and has no reversal: a person says what becomes of its VAT, by the day of that.
+_NOBODYS: Final = """
+    SELECT coalesce(t.country, m.country) AS country, p.store_id, v.currency, NULL::varchar AS rule_id,
+        NULL::varchar AS rules_version, r.tax AS amount, 'NEEDED' AS state, NULL::date AS due_on,
+        coalesce(d.account = 'OUTPUT_VAT' AND d.month = $2, false) AS is_documented, false AS is_declared,
+        coalesce(d.account = 'VAT_LOST' AND d.month = $2, false) AS is_lost,
+        d.account IS NULL AND to_char(r.started_at AT TIME ZONE m.zone, 'YYYY-MM') <= $2 AS has_left
+    FROM findings v JOIN payments p ON p.id = v.payment_id JOIN merchants m ON m.id = v.merchant_id
+    JOIN finding_resolutions r ON r.finding_id = split_part(v.fingerprint, '/', 3)::uuid AND r.tax > 0
+      AND r.started_at IS NOT NULL AND r.ended_at IS NULL
+    LEFT JOIN LATERAL (SELECT s.account, to_char(s.started_at AT TIME ZONE m.zone, 'YYYY-MM') AS month
+      FROM finding_resolutions s WHERE s.finding_id = v.id AND s.started_at IS NOT NULL AND s.ended_at IS NULL) AS d
+      ON true
+    LEFT JOIN LATERAL (SELECT country FROM tax_places t WHERE t.merchant_id = v.merchant_id AND t.ended_at IS NULL
+        AND (t.connection_id = v.connection_id OR t.store_id = p.store_id
+          OR (t.connection_id IS NULL AND t.store_id IS NULL))
+        ORDER BY t.connection_id IS NULL, t.store_id IS NULL LIMIT 1) AS t ON true
+    WHERE v.merchant_id = $1 AND v.kind = 'VAT_REVERSAL_NEEDED' AND starts_with(v.fingerprint, 'vat/finding/')"""
 # Documented by the document's month; declared by the return's, which stays as it was filed, whatever comes after; lost
 # by the ledger's; what waits is of refunds that had left by the end of the month, as it stands now.
-_LINES: Final = """
+_LINES: Final = f"""
 WITH around AS (SELECT to_date($2, 'YYYY-MM') AS first_day,
     (to_date($2, 'YYYY-MM') + interval '1 month')::date AS behind),
 found AS (
@@ -23,11 +43,15 @@ found AS (
     UNION SELECT v.id FROM vat_reversals v, around WHERE merchant_id = $1 AND booked = 'LOST'
       AND settled_on >= first_day AND settled_on < behind
     UNION SELECT id FROM vat_reversals WHERE merchant_id = $1 AND state IN ('NEEDED', 'NEEDS_REVIEW')),
-mine AS (
+ours AS (
     SELECT v.*, to_char(document_on, 'YYYY-MM') = $2 AND booked = 'DOCUMENTED' AS is_documented,
         period = $2 AS is_declared, booked = 'LOST' AND to_char(settled_on, 'YYYY-MM') = $2
         AS is_lost, to_char(coalesce(event_on, paid_on), 'YYYY-MM') <= $2 AS has_left
-    FROM found JOIN vat_reversals v USING (id) WHERE ($3::uuid[] IS NULL OR store_id = ANY($3))
+    FROM found JOIN vat_reversals v USING (id)),
+nobodys AS ({_NOBODYS}),
+mine AS (SELECT * FROM (
+      SELECT {_COLUMNS} FROM ours UNION ALL SELECT {_COLUMNS} FROM nobodys) AS each
+    WHERE ($3::uuid[] IS NULL OR store_id = ANY($3))
       AND ($4::varchar IS NULL OR country = $4) AND ($5::uuid IS NULL OR store_id = $5))
 SELECT m.country, m.store_id, s.code AS store, m.currency, m.rule_id,
     coalesce(sum(amount) FILTER (WHERE is_documented), 0) AS documented,
@@ -38,10 +62,10 @@ SELECT m.country, m.store_id, s.code AS store, m.currency, m.rule_id,
     count(*) FILTER (WHERE is_documented OR is_declared OR is_lost OR (has_left AND state IN ('NEEDED',
         'NEEDS_REVIEW'))) AS reversals,
     count(*) FILTER (WHERE has_left AND state IN ('NEEDED', 'NEEDS_REVIEW') AND due_on < current_date) AS overdue,
-    array_agg(DISTINCT rules_version) AS versions
+    coalesce(array_agg(DISTINCT rules_version) FILTER (WHERE rules_version IS NOT NULL), '{{}}') AS versions
 FROM mine m JOIN stores s ON s.id = m.store_id
 WHERE is_documented OR is_declared OR is_lost OR (has_left AND state IN ('NEEDED', 'NEEDS_REVIEW'))
-GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 3, 4, 5 LIMIT $6"""
+GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 3, 4, 5 LIMIT $6"""  # noqa: S608 - ours
 
 
 @dataclass(frozen=True, slots=True)

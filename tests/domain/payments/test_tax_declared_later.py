@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import invariants
+from domain.access.tokens import Role
 from domain.books import ledger
-from domain.models import Payment, Refund
+from domain.models import Finding, Payment, Refund
+from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
 from domain.models.refunds import State
 from domain.money import Money
@@ -17,7 +19,8 @@ from domain.payments import register
 from domain.payments.refundable import shares
 from domain.payments.register import NewPayment, Tax
 from domain.pse.vocabulary import CapturedPayment, Declined, Method, Succeeded
-from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_refund, a_shop, an_answer, an_e2eid
+from tests.domain.findings.conftest import Desk
+from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_person, a_refund, a_shop, an_answer, an_e2eid
 
 books = pytest.mark.usefixtures("books")
 CAPTURED, TAX = 10_000, 1_525
@@ -117,3 +120,21 @@ def test_the_shares_close_to_the_whole_and_none_is_more_than_its_part(data: st.D
     made = shares(whole, captured, parts)
     assert sum(made) == whole
     assert all(0 <= share <= part for share, part in zip(made, parts, strict=True))
+
+
+@books
+async def test_what_a_person_had_said_to_be_a_refund_before_is_said_again_with_its_vat() -> None:
+    shop = await a_shop()
+    desk = Desk(shop, a_person(shop, "Ana", Role.ACCOUNTANT), a_person(shop, "Bia", Role.ACCOUNTANT))
+    payment = await _listed(shop)
+    found = await desk.taken(4_000, "MED1", payment)
+    other = await desk.taken(1_000, "MED2", await Payment.get(id=payment.id))
+    await desk.say(found, ClosingReason.REFUND_OF_OURS)
+    await desk.say(other, ClosingReason.CHARGEBACK)
+    await _declare(shop, payment)
+    again = await Finding.get(id=found.id)
+    assert (again.resolved_at, (await Finding.get(id=other.id)).resolved_at is None) == (None, False)
+    await desk.say(again, ClosingReason.REFUND_OF_OURS)
+    assert (await _pending(shop), await desk.account("SALES_RETURNS")) == (610, 3_390)
+    assert await Finding.filter(kind="VAT_REVERSAL_NEEDED", resolved_at=None).count() == 1
+    assert await invariants.check() == []

@@ -363,3 +363,22 @@ class _undone:
 async def _asked(hand: OwnerRows) -> list[invariants.BrokenInvariant]:
     (name,) = [name for name in invariants.INVARIANTS if name.startswith("closed:")]
     return [invariants.BrokenInvariant(name, row["detail"]) for row in await hand(invariants.INVARIANTS[name])]
+
+
+async def test_what_stands_against_it_since_it_was_proposed_wants_a_word_of_its_own(owner_rows: OwnerRows) -> None:
+    shop = await a_shop()
+    ana, bia = _people(shop)
+    await _in(shop, _closed().first_day)
+    before = datetime.combine(_closed().last_day, time(18), UTC)
+    await owner_rows("UPDATE connections SET state = 'ACTIVE', created_at = $1", before)
+    proposed = await closing.propose(ana, _closed(), "Its last night is not there.", a_key(), CAUSE)
+    assert [one["obstacle"] for one in proposed.against] == ["NIGHTS_NOT_DONE"]
+    found = await Finding.create(
+        id=uuid4(), merchant_id=shop.id, connection_id=shop.connection.id, kind="CONTRADICTION", fingerprint="x",
+        amount=1, currency="BRL", detail={}, explanation="x", action="x",
+    )  # fmt: skip
+    await owner_rows("UPDATE findings SET created_at = $1", before)
+    with pytest.raises(InvalidState, match=r"since: OPEN_FINDINGS \(1\)"):
+        await closing.confirm(bia, proposed.id, CAUSE)
+    await owner_rows("UPDATE findings SET resolved_at = now(), resolution = 'x' WHERE id = $1", found.id)
+    assert (await closing.confirm(bia, proposed.id, CAUSE)).confirmed_at is not None
