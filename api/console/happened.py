@@ -53,6 +53,24 @@ DESTINATIONS: Final[Mapping[str, str]] = {
     "EMAIL": N_("E-mail address"),
 }
 
+# What an account is made of, as a payment instruction has it.
+PARTS: Final[Mapping[str, str]] = {
+    "holder_name": N_("Name of the holder"),
+    "holder_tax_id": N_("Tax ID of the holder"),
+    "pix_key": N_("Pix key"),
+    "bank_code": N_("Code of the bank"),
+    "branch": N_("Branch"),
+    "account": N_("Account number"),
+    "account_type": N_("Kind of account"),
+    "clabe": N_("CLABE"),
+    "email": N_("E-mail address"),
+}
+ACCOUNT_TYPES: Final[Mapping[str, str]] = {
+    "CHECKING": N_("Checking account"),
+    "SAVINGS": N_("Savings account"),
+    "PAYMENT": N_("Payment account"),
+}
+
 
 def event(kind: str) -> str:
     """The words of an event of a refund."""
@@ -65,9 +83,15 @@ def account(masked: str) -> str:
     return f"{_(DESTINATIONS[kind])}{blank}{rest}" if kind in DESTINATIONS else masked
 
 
+def part(name: str) -> str:
+    """The words of a part of a payment instruction, or of the kind of an account, which is one's value."""
+    words = PARTS.get(name) or ACCOUNT_TYPES.get(name)
+    return _(words) if words else name
+
+
 def who(actor: str) -> str:
     """Whoever did it, by their name alone; the customer has none."""
     return _("the customer") if actor == "customer" else actor.split(" <")[0]
 
 
-FILTERS: Final[Mapping[str, Any]] = {"event": event, "account": account, "who": who}
+FILTERS: Final[Mapping[str, Any]] = {"event": event, "account": account, "part": part, "who": who}

@@ -69,10 +69,13 @@ _ROWS: Final[Mapping[str, tuple[str, str, str, str]]] = {
         "账户信息已收到，您无需再进行任何操作。",
     ),
     "closed": (
-        "Este link não funciona mais. Peça um novo à loja.",
-        "Este enlace ya no funciona. Pida uno nuevo a la tienda.",
-        "This link does not work any more. Ask the shop for a new one.",
-        "该链接已失效，请向商家索取新链接。",
+        "Este link não funciona mais. "
+        "Se já informou a conta, não precisa fazer mais nada; se não, peça um novo à loja.",
+        "Este enlace ya no funciona. "
+        "Si ya indicó la cuenta, no necesita hacer nada más; si no, pida uno nuevo a la tienda.",
+        "This link does not work any more. "
+        "If you have named the account already, you need not do anything else; if not, ask the shop for a new one.",
+        "该链接已失效。如果您已填写收款账户，则无需再进行任何操作；否则请向商家索取新链接。",
     ),
     "often": (
         "Muitas tentativas. Tente de novo em {seconds} segundos.",

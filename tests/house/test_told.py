@@ -141,6 +141,8 @@ def test_a_fact_that_is_a_sentence_is_told_too(locale: str) -> None:
     )
     assert "PSE was asked" not in told
     assert "r1" in told
+    waits = "It waits: nothing is sent to the connection's address. It is no address that is known by its host."
+    assert "It waits" not in told_in(waits, locale)
 
 
 def test_what_is_hostile_is_told_in_steps_of_its_length() -> None:

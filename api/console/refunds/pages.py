@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from api.console import typed
+from api.console import settling, typed
 from api.console.page import Asked, Data, Done, Live, Nav, Page, Post, Unsendable
-from api.console.refunds import actions, exporting, listed, settling
+from api.console.refunds import actions, exporting, listed
 from api.console.refunds.bundle import bundle
 from api.console.refunds.sentences import sentence
 from api.console.refunds.timeline import SHOWN, cut, timeline

@@ -9,6 +9,7 @@ from api.console import happened
 from api.console.books.names import posting
 from api.console.findings.words import STATES
 from api.console.formats import day, money, plain
+from api.console.names import rule
 from api.console.page import Data
 from api.console.person import PREFIX
 from api.console.refunds.bundle import BUNDLED
@@ -95,8 +96,8 @@ def _events(refund: Mapping[str, Any]) -> Iterator[Happening]:
             happened.event(one["kind"]),
             by=happened.who(one["actor"]),
             state=one["status"] if one["status"] != one["previousStatus"] else "",
-            said=one["message"] or "",
-            code=one["code"] or "",
+            said=happened.account(one["message"] or ""),
+            code=rule(one["code"] or ""),
         )
 
 

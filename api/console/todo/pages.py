@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from api.console import settling
 from api.console.page import Asked, Data, Done, Nav, Page, Post, Unsendable
-from api.console.refunds import settling
 from api.console.todo import lent, ruled
 from api.console.words import N_, _
 

@@ -30,10 +30,11 @@ def texts(noun: str) -> set[Text]:
     files = [*(HERE / noun).rglob("*.html"), *(HERE / noun).rglob("*.py")]
     if noun == SHARED:
         files += HERE.glob("*.py")
-    return {text for path in files for text in _texts_of(path)}
+    return {text for path in files for text in texts_of(path)}
 
 
-def _texts_of(path: Path) -> Iterator[Text]:
+def texts_of(path: Path) -> Iterator[Text]:
+    """All that one file says."""
     how = "jinja2.ext:babel_extract" if path.suffix == ".html" else "python"
     options = _OPTIONS if path.suffix == ".html" else {}
     with path.open("rb") as file:

@@ -38,6 +38,7 @@ def test_what_people_read_of_a_refund_is_words_and_names() -> None:
     with speaking("todo", "pt-BR"):
         assert happened.account("PIX_KEY ••••4725") == "Chave Pix ••••4725"
         assert happened.event("AWAITING_DESTINATION") == "Aguarda a conta do cliente"
+        assert happened.part("holder_tax_id") == "CPF ou CNPJ do titular"
         assert (happened.who("Ana <ana@example.com>"), happened.who("customer")) == ("Ana", "o cliente")
     assert happened.account("anything else") == "anything else"
 
@@ -77,6 +78,10 @@ async def test_a_refund_is_taken_its_account_seen_once_and_settled_with_evidence
     wrong = await browser.send(path, "settle", typed, files={"file": PDF})
     assert wrong.status_code == 422
     assert "year-month-day" in wrong.text
+    browser.http.cookies.set("estorno-language", "pt-BR")
+    unsaid = await browser.send(path, "settle", {"way": "PSE_BACK_OFFICE", "reference": ""})
+    assert ("Escreva a referência da transferência." in unsaid.text, unsaid.status_code) == (True, 422)
+    browser.http.cookies.delete("estorno-language")
     assert (await Refund.get(id=refund.id)).state is State.MANUAL
     done = await browser.send(path, "settle", {**typed, "paidOn": nights.today().isoformat()}, files={"file": PDF})
     assert done.status_code == 303, done.text
