@@ -112,6 +112,8 @@ async def shares(payout_ids: Sequence[UUID]) -> Mapping[UUID, list[Shared]]:
     lines_ = await proofs.lines_of_days(merchant_id, first - matching.WINDOW, last + 2 * matching.WINDOW)
     told = adding.that_add_up(wanted, await proofs.open_payouts(merchant_id), lines_)
     every = [share for found in told.values() for share in found]
+    if not every:
+        return {}
     lines_by = await by_id([share.line_id for share in every])
     payouts_by = {row.id: row for row in await Payout.filter(id__in=[one for s in every for one in s.payout_ids])}
     return {

@@ -55,6 +55,7 @@ PAGES: Final = (
         bank.payouts,
         section=_BOOKS,
         posts=bank.PROOFS,
+        statements=20,
     ),
     Page(f"{_BOOKS}/fees", "books/fees", N_("Fees"), fees.schedules, fees.fees, section=_BOOKS, posts=fees.FEES),
     Page(f"{_BOOKS}/rates", "books/rates", N_("Rates"), fees.listed, fees.rates, section=_BOOKS, posts=fees.RATES),
