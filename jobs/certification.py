@@ -365,7 +365,11 @@ async def _report(play: Play, name: CaseName) -> Case:
     told = Finding.filter(refund_id__in=await ours.values_list("id", flat=True), resolved_at=None, run_id=night.id)
     # That a refund came back is what the series made happen: it is owed, and the report says no other.
     differs = await told.exclude(kind=FindingKind.RETURNED).count()
-    said = f"The day's report was read ({night.state}); {differs} of the series' refunds differ from it."
+    said = (
+        f"The day's report was read ({night.state}); one of the series' refunds differs from it."
+        if differs == 1
+        else f"The day's report was read ({night.state}); {differs} of the series' refunds differ from it."
+    )
     good = night.state == "COMPLETED" and not differs
     return Case(name, CaseOutcome.PASSED if good else CaseOutcome.FAILED, night.error or said, evidence)
 

@@ -60,7 +60,7 @@ class ConnectionStep:
     from_state: Annotated[ConnectionState, ConnectionStateEnum]
     to_state: Annotated[ConnectionState, ConnectionStateEnum]
     actor: str
-    comment: str | None
+    comment: str | None = told()
     request_id: str
     at: DateTime
 

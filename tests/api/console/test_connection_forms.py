@@ -53,6 +53,10 @@ async def test_two_people_take_a_connection_from_a_draft_to_live_and_out_again(b
     page = await browser.page(path)
     assert "needs somebody else than you" in page
     assert 'id="form-start"' not in page
+    browser.http.cookies.set("estorno-language", "pt-BR")
+    spoken = await browser.page(path)
+    assert ("Solicitada." in spoken, "Applied for" in spoken) == (True, False)
+    browser.http.cookies.delete("estorno-language")
     assert "Replace the keys: make it a draft again first." in page
     assert "ana@example.com" not in page.split("<main", 1)[1]
     await sign_in(browser, "ADMINISTRATOR", "Bruno", "bruno@example.com")

@@ -209,7 +209,7 @@ def test_one_is_not_told_as_several(kind: AlertKind) -> None:
     for language in ("en", "es", "pt-BR"):
         said = words.says(alert, AlertReader(language, "x", ZONE, ""), "pix")
         assert not re.search(
-            r"\b1 (refund|finding|date|violation|reembolso|hallazgo|fecha|estorno|achado|data)s\b", said
+            r"\b1 (refund|finding|date|violation|reembolso|hallazgo|fecha|estorno|apontamento|data)s\b", said
         )
     if kind is AlertKind.REFUND_FAILED:
         said = words.says(alert, AlertReader("en", "x", ZONE, ""), "pix")

@@ -150,7 +150,7 @@ BOMB = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY i "Venda">]>' + vectors.nfe(
         (vectors.attached(b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x>&e;</x>'), "no document type"),
         (b"", "empty"),
         (b"PK\x03\x04 and no more", "cannot be unpacked"),
-        (b"\x00\x01\x02", "names no"),
+        (b"\x00\x01\x02", "header lacks"),
     ],
 )
 def test_hostile_files_are_refused_with_one_sentence(content: bytes, why: str) -> None:
@@ -220,7 +220,7 @@ def test_amounts_that_could_be_two_or_none_are_refused(told: str) -> None:
 
 
 def test_a_table_tells_of_each_row_and_of_its_header_what_is_wrong() -> None:
-    assert "names no" in _why(b"number,date\n1,2026-11-20\n")
+    assert "header lacks" in _why(b"number,date\n1,2026-11-20\n")
     assert "Two columns" in _why(b"number,folio,date,total,tax,original\n")
     rows_ = [
         "number,date,total,tax,original,status,cause",
