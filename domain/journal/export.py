@@ -103,13 +103,13 @@ def _batches(merchant_id: UUID, wanted: WantedJournal) -> QuerySet[JournalBatch]
 
 
 async def _ready(merchant_id: UUID, wanted: WantedJournal) -> _Ready:
-    closed = await closing.closed(merchant_id, wanted.month)
+    closed = await closing.last_closed(merchant_id)  # what lies before the first one was closed with it
     found, accounts = await journals.moves(merchant_id, wanted.month), await mapping.read(merchant_id)
     if not found:
         raise InvalidInput(f"Nothing was booked in {wanted.month}.", path=["input", "month"])
     _check_accounts(found, accounts)
     digest = journals.digest_of(journals.journals(found, accounts, wanted.month, "0"))
-    if closed is None:
+    if closed is None or closed < wanted.month.last_day:
         return _Ready(wanted, found, accounts, None, digest, None)
     # First the last number: a journal of this format that is made meanwhile is then seen, or has the number taken.
     last = await JournalBatch.filter(merchant_id=merchant_id, number__isnull=False).order_by("-number").first()

@@ -175,3 +175,18 @@ async def test_only_who_keeps_the_books_of_all_stores_makes_one_or_sets_an_accou
             settings,
             CAUSE,
         )
+
+
+async def test_a_month_that_was_closed_with_the_first_one_has_a_number_too(settings: Settings) -> None:
+    shop = await a_shop()
+    before = Month.of(_month().first_day - timedelta(days=1))
+    await a_payment(shop, days_ago=(utc_today() - before.first_day).days - 2)
+    for account, number in ((Account.PSE_CLEARING, "1.1"), (Account.SALES, "3.1")):
+        await _map(shop, account, number)
+    wanted, ana = WantedJournal(before, JournalFormat.CSV), _keeper(shop)
+    assert (await export.export(ana, wanted, a_key(), settings, CAUSE)).number is None
+    proposed = await closing.propose(ana, _month(), "x", a_key(), CAUSE)
+    await closing.confirm(a_person(shop, "Bia", Role.ACCOUNTANT), proposed.id, CAUSE)
+    first = await export.export(ana, wanted, a_key(), settings, CAUSE)
+    assert first.number == 1
+    assert await export.export(ana, wanted, a_key(), settings, CAUSE) == first
