@@ -330,6 +330,13 @@ def test_a_refund_of_a_status_that_nobody_knows_does_not_hold_up_the_listing() -
     assert [refund.reference for payment in listed for refund in payment.refunds] == ["b"]
 
 
+def test_a_pix_that_cannot_be_read_holds_up_none_of_the_others_in_ninety_days_of_them() -> None:
+    listed = [_pix(0), _pix(1, NOON - timedelta(days=60)) | {"valor": "1e3"}, _pix(2)]
+    report = _report(*listed)
+    assert sorted(line["type"] for line in report.lines.collect().to_dicts()) == ["CAPTURE", "CAPTURE", "OTHER"]
+    assert [(one.words, one.rows) for one in report.unknown] == [("an entry that cannot be read", 1)]
+
+
 def test_an_empty_day_has_no_lines() -> None:
     assert _lines() == []
 
