@@ -28,6 +28,7 @@ from domain.pse.vocabulary import (
     Method,
     NotUnderstood,
     Outcome,
+    PartlyListed,
     Period,
     RefundOrder,
     Returned,
@@ -249,6 +250,12 @@ def test_a_listing_that_shows_one_twice_is_not_believed_to_be_whole() -> None:
 def test_a_broken_page_says_what_is_broken(answer: httpx.Response) -> None:
     with pytest.raises(BadAnswer):
         _run(PIX.payments(DAY), [answer])
+
+
+def test_a_pix_of_a_listing_that_cannot_be_read_is_named_and_the_others_are_told() -> None:
+    with pytest.raises(PartlyListed, match=r"Pix E\w+1: valor") as caught:
+        _run(PIX.payments(DAY), [_page([_pix(0), _pix(1) | {"valor": "1e3"}, _pix(2)], 0, 1, 3)])
+    assert [payment.reference[-1] for payment in caught.value.read] == ["0", "2"]
 
 
 def test_the_report_looks_back_91_days_and_is_the_same_bytes_for_the_same_content() -> None:
