@@ -7,7 +7,7 @@ from domain.connections.calls import About
 from domain.models import Connection
 from domain.payments import register
 from domain.pse.registry import connector
-from domain.pse.vocabulary import Period
+from domain.pse.vocabulary import PartlyListed, Period
 from domain.reconciliation import reconcile
 from jobs.wire.drive import drive
 from jobs.wire.sender import Sender
@@ -20,7 +20,11 @@ async def import_date(connection: Connection, business_date: date, request_id: s
 
 
 async def import_period(connection: Connection, period: Period, request_id: str, sender: Sender) -> list[UUID]:
-    """As `import_date`, for any period. Raises ListingFailed, BadAnswer."""
+    """As `import_date`, for any period. Raises ListingFailed, BadAnswer; what can be read is registered."""
     about = About(connection.merchant_id, connection.id, request_id, "LISTING")
-    listed = await drive(connector(connection.pse).payments(period), connection, about, sender)
+    try:
+        listed = await drive(connector(connection.pse).payments(period), connection, about, sender)
+    except PartlyListed as error:
+        await register.register_listed(connection, error.read, request_id)
+        raise
     return await register.register_listed(connection, list(listed), request_id)

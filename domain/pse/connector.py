@@ -80,7 +80,8 @@ class Connector(Protocol):
         """What an authentic webhook tells. Raises BadNotice."""
 
     def payments(self, period: Period) -> Steps[Iterable[CapturedPayment]]:
-        """Payments captured in the period; none where the PSE publishes no listing. Raises BadAnswer.
+        """Payments captured in the period; none where the PSE publishes no listing. Raises BadAnswer; PartlyListed
+        where some can be read.
 
         It gets every answer of the PSE but those about access, load and failure (401, 403, 408, 425, 429, 5xx).
         """

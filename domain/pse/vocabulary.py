@@ -322,6 +322,14 @@ class BadAnswer(Exception):
     """The PSE answered a listing with something that cannot be used; the message says what."""
 
 
+class PartlyListed(BadAnswer):
+    """Some of the payments that the PSE lists cannot be read: the message names the first; `read` are the others."""
+
+    def __init__(self, said: str, read: "Sequence[CapturedPayment]") -> None:
+        super().__init__(said)
+        self.read = read
+
+
 class NotYet(BadAnswer):
     """The PSE has not made what was asked for yet, and nothing is wrong with that; the message says what is awaited."""
 

@@ -11,10 +11,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from domain import invariants
-from domain.models import Finding, ReconciliationRun
+from domain.models import Finding, Payment, ReconciliationRun
+from domain.money import Money
 from domain.platform.database import rows
 from domain.pse.reporting import REPORT_SCHEMA, Built, ReadReport, ReportDownload, ReportFile
-from domain.pse.vocabulary import BadAnswer, CapturedPayment, Period, Wait
+from domain.pse.vocabulary import BadAnswer, CapturedPayment, Method, PartlyListed, Period, Wait
 from domain.reconciliation import nights
 from jobs import reconciliation
 from tests.kit.factories import OwnerRows, a_payment
@@ -152,6 +153,17 @@ async def test_payments_whose_listing_cannot_be_read_hold_up_no_report_and_are_a
     pse.unlisted = BadAnswer("payment 7 has no amount")
     assert (await _night(world)).state == "FAILED"
     assert len(await _open("UNREADABLE_FILE")) == 2  # it is so once more
+
+
+async def test_a_payment_whose_entry_cannot_be_read_keeps_no_other_from_being_registered(
+    world: World, pse: Nightly
+) -> None:
+    listed = CapturedPayment("readable", Method.PIX, Money(10_000, "BRL"), datetime.now(UTC))
+    pse.unlisted = PartlyListed("payment 7 has no amount.", [listed])
+    run = await _night(world)
+    assert (run.state, run.error) == ("FAILED", "the listing of payments: payment 7 has no amount.")
+    assert await Payment.filter(pse_reference="readable").count() == 1
+    assert len(await _open("UNREADABLE_FILE")) == 1
 
 
 async def test_what_a_pse_calls_things_is_kept_whole_however_long_it_is(world: World, pse: Nightly) -> None:

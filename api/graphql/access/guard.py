@@ -22,10 +22,10 @@ from graphql import (
     visit,
 )
 
-from api.graphql.access import noted
 from api.graphql.context import Context
 from api.graphql.spoken.languages import locale_of
 from api.graphql.spoken.messages import in_words
+from api.graphql.transport import noted
 from domain.access import policies
 from domain.access.policies import POLICIES, READ_LISTS
 from domain.deeds import deeds

@@ -7,7 +7,6 @@ import structlog
 from strawberry import relay
 
 from api.graphql import nodes
-from api.graphql.access import noted
 from api.graphql.approvals.needs import RefundApproval, RefundNeeds
 from api.graphql.calls import Call, Webhook
 from api.graphql.context import Info
@@ -19,7 +18,7 @@ from api.graphql.refunds.events import RefundEvent, RefundStatus
 from api.graphql.refunds.filters import RefundReason
 from api.graphql.spoken.languages import locale_of
 from api.graphql.spoken.told import told
-from api.graphql.transport import ids
+from api.graphql.transport import ids, noted
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import DateTime, Money
 from domain.access.permissions import Permission

@@ -7,9 +7,8 @@ from functools import wraps
 from typing import Any, TypeVar
 from uuid import UUID
 
-from api.graphql.access import noted
 from api.graphql.context import Info
-from api.graphql.transport import ids
+from api.graphql.transport import ids, noted
 from api.graphql.transport.errors import errors_of
 from domain.access import policies
 from domain.batches import batches

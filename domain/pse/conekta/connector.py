@@ -45,5 +45,4 @@ class Conekta(Base):
     def payments(self, period: Period) -> Steps[Iterable[CapturedPayment]]:
         """The orders that were paid in the period."""
         orders = yield from reports.orders(period)
-        paid = answers.payments_in(orders, objects.payment_of, "Order", "id")
-        return [payment for payment in paid if period.start <= payment.captured_at < period.end]
+        return answers.payments_in(orders, objects.payment_of, "Order", "id", period)

@@ -1,7 +1,7 @@
 """Reading answers and events in the forms that several PSEs share."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import httpx
@@ -17,7 +17,9 @@ from domain.pse.vocabulary import (
     CapturedPayment,
     NotThere,
     NotTold,
+    PartlyListed,
     PaymentAsked,
+    Period,
     Shown,
     Standing,
 )
@@ -39,16 +41,28 @@ def payment_in(response: httpx.Response, payment_of: Callable[[Any], CapturedPay
 
 
 def payments_in(
-    listed: Iterable[Entry], payment_of: Callable[[Any], CapturedPayment | None], what: str, name: str
-) -> Iterator[CapturedPayment]:
-    """The payments of a listing but those that are none of ours. `what` an entry is, and its field that names it, are
-    for the words. Raises BadAnswer where `payment_of` raises Unreadable.
+    listed: Iterable[Entry],
+    payment_of: Callable[[Any], CapturedPayment | None],
+    what: str,
+    name: str,
+    within: Period | None = None,
+) -> Sequence[CapturedPayment]:
+    """The payments of a listing but those that are none of ours, or were not captured `within` the period. `what` an
+    entry is, and its field that names it, are for the words. Raises PartlyListed where `payment_of` raises Unreadable.
     """
+    read: list[CapturedPayment] = []
+    said: str | None = None
     for raw in listed:
-        with told_as(BadAnswer, f"{what} {raw.get(name)}"):
+        try:
             payment = payment_of(raw)
-        if payment is not None:
-            yield payment
+        except Unreadable as error:
+            said = said or f"{what} {raw.get(name)}: {error}."
+            continue
+        if payment is not None and (within is None or within.start <= payment.captured_at < within.end):
+            read.append(payment)
+    if said is not None:
+        raise PartlyListed(said, read)
+    return read
 
 
 def shown_in(asked: PaymentAsked, raw: Any, shown_of: Callable[[Any], Shown]) -> Standing:

@@ -10,7 +10,7 @@ import polars as pl
 
 from domain.money import EXPONENTS
 from domain.pse.kit import exact
-from domain.pse.kit.cells import BadCell
+from domain.pse.kit.cells import BadCell, BadRow
 from domain.pse.kit.unclear import Unclear
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.reporting import REPORT_SCHEMA, BadReport, Built, ReadReport, ReportFile
@@ -53,18 +53,34 @@ def read(
     """The lines of what `built` wrote, numbered in their order; those made by `other` are counted by their words.
 
     `columns`: canonical columns, and which field of the entry says each as it stands (tables.Layout).
-    `lines_of` an entry raises Unreadable or BadCell. Raises BadReport, whose line is the entry's number, from 1.
+    An entry of which `lines_of` raises Unreadable or BadCell is OTHER, as long as most are not. Raises BadReport, whose
+    line is the entry's number, from 1.
     """
-    unclear = Unclear()
+    unclear, first, bad = Unclear(), None, 0
     made: list[Line] = []
-    for number, entry in enumerate(_entries(file, key), start=1):
+    entries = _entries(file, key)
+    for number, entry in enumerate(entries, start=1):
         try:
             plain = {name: entry[field] for name, field in columns.items()}
             found = [plain | line for line in lines_of(entry)]
         except (Unreadable, BadCell) as error:
-            raise BadReport(file.name, str(error), line=number, column=getattr(error, "column", None)) from error
+            column = getattr(error, "column", None)
+            first, bad = first or BadReport(file.name, str(error), line=number, column=column), bad + 1
+            found = [other(f"an entry {_why(error)}") | {"amount": 0, "booked_at": period.start}]
         made += [_line(line, len(made) + turn, period, unclear) for turn, line in enumerate(found, start=1)]
+    currency = next((line["currency"] for line in made if line.get("currency") in EXPONENTS), period.currency)
+    if first is not None and (bad * 2 > len(entries) or currency is None):
+        raise first
+    for line in made:
+        line.setdefault("currency", currency)
     return ReadReport(pl.LazyFrame(made, schema=dict(REPORT_SCHEMA)), completeness, unknown=unclear.told())
+
+
+def _why(error: Unreadable | BadCell) -> str:
+    """In words that are the same for every entry of which they are true."""
+    if isinstance(error, BadRow):
+        return error.why
+    return f"with an unusable {error.column}" if isinstance(error, BadCell) else "that cannot be read"
 
 
 def _entries(file: ReportFile, key: str) -> list[Entry]:

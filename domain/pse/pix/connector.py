@@ -77,10 +77,9 @@ class Pix(Base):
     def payments(self, period: Period) -> Steps[Iterable[CapturedPayment]]:
         """The Pix received in the period. A refund whose status we do not know is left out: its line says so."""
         listed = yield from reports.pages(period.base_url, period.start, period.end)
-        known = answers.payments_in(
+        return answers.payments_in(
             listed, lambda raw: objects.payment_of(objects.understood(raw)[0]), "Pix", "endToEndId"
         )
-        return list(known)
 
 
 def _place(order: RefundOrder) -> tuple[str, ...]:

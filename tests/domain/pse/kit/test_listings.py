@@ -1,6 +1,7 @@
 """Reports made of listings: the same content gives the same bytes, and what nobody understands is counted."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -25,11 +26,13 @@ def _lines(entry: listings.Entry) -> Iterator[listings.Line]:
     yield listings.other("new")
 
 
-def _read(folder: Path, *entries: dict[str, Any]) -> ReadReport:
+def _read(folder: Path, *entries: dict[str, Any], currency: str | None = None) -> ReadReport:
     built = listings.built("x", DAY, "rows", entries)
     path = folder / built.name
     path.write_bytes(built.content)
-    return listings.read(ReportFile(built.name, built.content_type, path), "rows", DAY, _lines, "counted")
+    return listings.read(
+        ReportFile(built.name, built.content_type, path), "rows", replace(DAY, currency=currency), _lines, "counted"
+    )
 
 
 def test_what_is_built_is_the_same_whatever_the_order_of_its_names() -> None:
@@ -50,14 +53,27 @@ def test_lines_are_numbered_and_those_that_nobody_understands_are_counted_by_the
 
 
 @pytest.mark.parametrize(
-    ("wrong", "column", "said"), [({}, None, "it has no id"), ({"id": 2, "gross": 4}, "net", "gross 4 less fee 1 is 3")]
+    ("wrong", "words", "column", "said"),
+    [
+        ({}, "an entry that cannot be read", None, "it has no id"),
+        ({"id": 2, "gross": 4}, "an entry whose net is not its gross less its fee", "net", "gross 4 less fee 1 is 3"),
+    ],
 )
-def test_an_entry_that_cannot_be_used_is_named_by_its_number(
-    tmp_path: Path, wrong: dict[str, Any], column: str | None, said: str
+def test_an_entry_that_cannot_be_used_is_other_and_most_such_entries_are_refused(
+    tmp_path: Path, wrong: dict[str, Any], words: str, column: str | None, said: str
 ) -> None:
-    with pytest.raises(BadReport, match=said) as caught:
-        _read(tmp_path, {"id": 1, "gross": 3}, wrong)
-    assert (caught.value.line, caught.value.column) == (2, column)
+    good = {"id": 1, "gross": 3}
+    report = _read(tmp_path, good, wrong, good, currency="BRL")
+    lines = report.lines.collect().to_dicts()
+    odd = lines[2]
+    assert [line["type"] for line in lines] == ["REFUND", "OTHER", "OTHER", "REFUND", "OTHER"]
+    assert (odd["kind"], odd["amount"], odd["currency"], odd["settled_net"]) == (words, 0, "BRL", None)
+    assert (odd["booked_at"], odd["business_date"]) == (DAY.start, DAY.business_date)
+    assert Unknown(words, rows=1, line=3) in report.unknown
+    for entries, currency in (((good, wrong, wrong), "BRL"), ((good, wrong), None)):
+        with pytest.raises(BadReport, match=said) as caught:
+            _read(tmp_path, *entries, currency=currency)
+        assert (caught.value.line, caught.value.column) == (2, column)
 
 
 @pytest.mark.parametrize("cut", [b"", b'{"rows":[{"id":1', b'{"rows":7}', b"[]", b"\xff", b'{"rows":["id"]}'])

@@ -28,6 +28,7 @@ from domain.pse.vocabulary import (
     Method,
     NotUnderstood,
     Outcome,
+    PartlyListed,
     Period,
     RefundOrder,
     Returned,
@@ -251,6 +252,12 @@ def test_a_broken_page_says_what_is_broken(answer: httpx.Response) -> None:
         _run(PIX.payments(DAY), [answer])
 
 
+def test_a_pix_of_a_listing_that_cannot_be_read_is_named_and_the_others_are_told() -> None:
+    with pytest.raises(PartlyListed, match=r"Pix E\w+1: valor") as caught:
+        _run(PIX.payments(DAY), [_page([_pix(0), _pix(1) | {"valor": "1e3"}, _pix(2)], 0, 1, 3)])
+    assert [payment.reference[-1] for payment in caught.value.read] == ["0", "2"]
+
+
 def test_the_report_looks_back_91_days_and_is_the_same_bytes_for_the_same_content() -> None:
     one, asked = _run(PIX.reports(DAY), [_page([_pix(0), _pix(1)], 0, 1, 2)] * 4)
     two, _ = _run(PIX.reports(DAY), [_page([_pix(1), _pix(0)], 0, 1, 2)] * 4)
@@ -328,6 +335,13 @@ def test_a_refund_of_a_status_that_nobody_knows_does_not_hold_up_the_listing() -
         PIX.payments(DAY), [_page([_pix(0, devolucoes=[_refund("EM_ANALISE"), _refund(id="b")])], 0, 1, 1)]
     )
     assert [refund.reference for payment in listed for refund in payment.refunds] == ["b"]
+
+
+def test_a_pix_that_cannot_be_read_holds_up_none_of_the_others_in_ninety_days_of_them() -> None:
+    listed = [_pix(0), _pix(1, NOON - timedelta(days=60)) | {"valor": "1e3"}, _pix(2)]
+    report = _report(*listed)
+    assert sorted(line["type"] for line in report.lines.collect().to_dicts()) == ["CAPTURE", "CAPTURE", "OTHER"]
+    assert [(one.words, one.rows) for one in report.unknown] == [("an entry that cannot be read", 1)]
 
 
 def test_an_empty_day_has_no_lines() -> None:
