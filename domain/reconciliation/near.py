@@ -15,7 +15,7 @@ from domain.models import Connection
 from domain.platform import copying
 from domain.settlements.frames import Frames
 
-_ASKED: Final = 200  # names whose payments tell the days
+ASKED: Final = 200  # names whose payments tell the days
 FEW_MAX: Final = 2  # times as many payments in these days as there are names: more are not worth it
 # Of PostgreSQL's estimate, per name: what the join of a name costs it is above that.
 COST_MAX: Final = 0.3
@@ -57,7 +57,7 @@ async def days_of(raw: Any, connection: Connection, lines: Frames) -> PaymentDay
     for frame in lines.only(("payment_reference",)):
         names = frame["payment_reference"].drop_nulls()
         count += names.len()
-        some.append(names.gather_every(max(1, names.len() * len(lines) // _ASKED)))
+        some.append(names.gather_every(max(1, names.len() * len(lines) // ASKED)))
     found = await raw.fetchrow(_DAYS, connection.id, pl.concat(some).to_list())
     if found is None:
         return None

@@ -1,8 +1,6 @@
 """A report of many lines: its names are copied, and not asked for one by one; the same report again is recognised."""
 
-import asyncio
 import os
-from dataclasses import replace
 from typing import Any, NoReturn
 
 import polars as pl
@@ -82,7 +80,7 @@ async def test_money_of_two_days_is_matched_and_stored_however_many_lines_there_
 
 async def test_the_open_side_is_the_same_asked_for_and_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     shop, payment = await _shop()
-    other = await a_payment(shop, amount=500, reference="it's \\N", days_ago=0)
+    other = await a_payment(shop, amount=500, reference="it's \\N", days_ago=1)
     await an_answer(await a_refund(shop, payment, 4_000), Succeeded("R1"))
     await a_refund(shop, other, 100)
     await a_night(shop, a_line(payment, "CAPTURE", 20_000), a_line(payment, "REFUND", 700), a_line(other, "REFUND", 1))
@@ -94,17 +92,24 @@ async def test_the_open_side_is_the_same_asked_for_and_copied(monkeypatch: pytes
     monkeypatch.setattr(known, "FEW_LINES", 0)
     copied = await known.known_of(shop.connection, "another's", lines)
     monkeypatch.setattr(near, "COST_MAX", 1e9)
-    found_near = await known.known_of(shop.connection, "another's", lines)
+    both_near = await known.known_of(shop.connection, "another's", lines)
+    monkeypatch.setattr(near, "FEW_MAX", 1 / 2)  # one payment would be worth it, and there are two
     async with copying.aside() as raw:
         days = await near.days_of(raw, shop.connection, frames.in_memory(lines))
         assert days is not None
-    too_many = replace(days, most=0)
-    monkeypatch.setattr(near, "days_of", lambda *_: asyncio.sleep(0, too_many))
-    too_many_near = await known.known_of(shop.connection, "another's", lines)
+        assert (days.most, len(await raw.fetch(days.ids()))) == (1, 2)
+    too_many = await known.known_of(shop.connection, "another's", lines)
+    monkeypatch.setattr(near, "FEW_MAX", 2)
+    monkeypatch.setattr(near, "ASKED", 1)  # the day of the first name: the other one is found by its name
+    async with copying.aside() as raw:
+        days = await near.days_of(raw, shop.connection, frames.in_memory(lines))
+        assert days is not None
+        assert [row["id"] for row in await raw.fetch(days.ids())] == [payment.id]
+    one_near = await known.known_of(shop.connection, "another's", lines)
     for name in known.Known.__slots__:
         one = getattr(asked, name)
         assert one.height > 0
-        for side in (copied, found_near, too_many_near):
+        for side in (copied, both_near, too_many, one_near):
             same = getattr(side, name)
             assert sorted(map(repr, one.rows())) == sorted(map(repr, same.rows()))
             assert one.schema == same.schema
