@@ -46,7 +46,8 @@ async def has_taken(document: TaxDocument) -> bool:
 
 # Of findings of VAT: whether what they are about is a refund, as somebody says, and what was said to take it back last.
 _LATEST: Final = """
-FROM findings v JOIN payments p ON p.id = v.payment_id
+FROM (SELECT DISTINCT finding_id FROM finding_resolutions WHERE account = 'OUTPUT_VAT' AND started_at IS NOT NULL) AS t
+JOIN findings v ON v.id = t.finding_id JOIN payments p ON p.id = v.payment_id
 CROSS JOIN LATERAL (SELECT s.id, s.amount, s.note FROM finding_resolutions s WHERE s.finding_id = v.id
     AND s.account = 'OUTPUT_VAT' AND s.started_at IS NOT NULL ORDER BY s.started_at DESC LIMIT 1) AS d
 CROSS JOIN LATERAL (SELECT EXISTS (SELECT 1 FROM finding_resolutions r
@@ -59,8 +60,8 @@ ORDER BY v.id"""
 _HOLDS: Final = findings.closing(
     "SELECT f.id, $2::text AS said "
     + _LATEST.replace(
-        "FROM findings v",
-        "FROM findings v JOIN findings f ON f.merchant_id = v.merchant_id "
+        "JOIN findings v ON v.id = t.finding_id",
+        "JOIN findings v ON v.id = t.finding_id JOIN findings f ON f.merchant_id = v.merchant_id "
         "AND f.fingerprint = $3 || split_part(v.fingerprint, '/', 3)",
     )
     + " AND f.resolved_at IS NULL AND about.stands"

@@ -20,9 +20,9 @@ _NOBODYS: Final = """
         coalesce(d.account = 'OUTPUT_VAT' AND d.month = $2, false) AS is_documented, false AS is_declared,
         coalesce(d.account = 'VAT_LOST' AND d.month = $2, false) AS is_lost,
         d.account IS NULL AND to_char(r.started_at AT TIME ZONE m.zone, 'YYYY-MM') <= $2 AS has_left
-    FROM findings v JOIN payments p ON p.id = v.payment_id JOIN merchants m ON m.id = v.merchant_id
-    JOIN finding_resolutions r ON r.finding_id = split_part(v.fingerprint, '/', 3)::uuid AND r.tax > 0
-      AND r.started_at IS NOT NULL AND r.ended_at IS NULL
+    FROM finding_resolutions r JOIN findings v ON v.merchant_id = r.merchant_id
+      AND v.fingerprint = 'vat/finding/' || r.finding_id
+    JOIN payments p ON p.id = v.payment_id JOIN merchants m ON m.id = v.merchant_id
     LEFT JOIN LATERAL (SELECT s.account, to_char(s.started_at AT TIME ZONE m.zone, 'YYYY-MM') AS month
       FROM finding_resolutions s WHERE s.finding_id = v.id AND s.started_at IS NOT NULL AND s.ended_at IS NULL) AS d
       ON true
@@ -30,7 +30,7 @@ _NOBODYS: Final = """
         AND (t.connection_id = v.connection_id OR t.store_id = p.store_id
           OR (t.connection_id IS NULL AND t.store_id IS NULL))
         ORDER BY t.connection_id IS NULL, t.store_id IS NULL LIMIT 1) AS t ON true
-    WHERE v.merchant_id = $1 AND v.kind = 'VAT_REVERSAL_NEEDED' AND starts_with(v.fingerprint, 'vat/finding/')"""
+    WHERE r.merchant_id = $1 AND r.tax > 0 AND r.started_at IS NOT NULL AND r.ended_at IS NULL"""
 # Documented by the document's month; declared by the return's, which stays as it was filed, whatever comes after; lost
 # by the ledger's; what waits is of refunds that had left by the end of the month, as it stands now.
 _LINES: Final = f"""
