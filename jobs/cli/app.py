@@ -47,6 +47,7 @@ from jobs.cli import (
 )
 from jobs.cli.commands import CommandError
 from jobs.machine.children import ChildError
+from jobs.machine.ports import check_port
 from jobs.machine.up import serving
 
 app = typer.Typer(
@@ -161,7 +162,7 @@ def up(
 def api() -> None:
     """Serve GraphQL and webhooks."""
     settings = commands.ready(Settings.read())
-    commands.check_port(settings.host, settings.port)
+    check_port(settings.host, settings.port)
     _become("api.server", settings=settings)
 
 
@@ -190,7 +191,7 @@ def sandbox(
 ) -> None:
     """Play the PSEs' side of the wire."""
     commands.need_checkout("sandbox")
-    commands.check_port(host, port)
+    check_port(host, port)
     _become("tests.sandbox", "--port", str(port), "--host", host)
 
 

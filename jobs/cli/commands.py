@@ -43,7 +43,7 @@ from domain.reconciliation.nights import FutureDate, refuse_future
 from jobs import handed_in, reconciliation
 from jobs.demo.client import DemoError
 from jobs.demo.stage import StageError
-from jobs.machine.up import CHECKOUT, as_running
+from jobs.machine.up import CHECKOUT, as_running, try_key
 from jobs.synth import fill
 from jobs.synth.fill import SynthError, WantedRefunds
 from jobs.wire.sender import Sender
@@ -90,28 +90,9 @@ def ready(settings: Settings, *, need_redis: bool = True, need_key: bool = True)
     return settings
 
 
-async def try_key(settings: Settings) -> None:
-    """Raises WrongKey when what the database holds does not open."""
-    async with connected(settings.database_url, pool_max=1, all_because=OPERATOR):
-        await trial.try_key(settings.secret_key)
-
-
 async def _ring(redis_url: str) -> None:
     await bell.connect(redis_url)
     await bell.close()
-
-
-def check_port(host: str, port: int) -> None:
-    """Raises CommandError when somebody listens there already."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise CommandError(
-                f"Port {port} of {host} cannot be used ({error.strerror}); set ESTORNO_PORT to a free one."
-            ) from None
 
 
 def need_checkout(command: str) -> None:

@@ -5,6 +5,8 @@ import socket
 from pathlib import Path
 from typing import Final
 
+from jobs.machine.children import ChildError
+
 _RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST: Final = 10_000  # below are the ports that people choose themselves
 _LOWEST_GIVEN_OUT: Final = 32_768  # where the system does not say: Linux' own default
@@ -24,6 +26,18 @@ def free_port() -> int:
     with socket.socket() as probe:  # a machine that gives out all of them
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises ChildError when somebody listens there already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            said = f"Port {port} of {host} cannot be used ({error.strerror}); set ESTORNO_PORT to a free one."
+            raise ChildError(said) from None
 
 
 def _lowest_given_out() -> int:

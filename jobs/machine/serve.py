@@ -8,11 +8,11 @@ from domain.addresses import names
 from domain.platform import data_keys, database
 from domain.platform.log import configure
 from domain.platform.settings import Settings
-from jobs.cli import commands
 from jobs.demo import run as demo_run
 from jobs.demo import stage
 from jobs.machine import up
-from jobs.machine.ports import free_port
+from jobs.machine.children import ChildError
+from jobs.machine.ports import check_port, free_port
 from jobs.machine.supervisor import Supervisor
 
 _WRITER: Final = "Estorno <alerts@estorno.example>"  # of the demo's mail, which goes to the sandbox's relay alone
@@ -26,7 +26,7 @@ def run(settings: Settings, *, demo: bool, once: bool, tamper: bool) -> bool:
         )
         settings = settings.with_(public_url=settings.public_url or f"http://{settings.host}:{settings.port}")
     configure(settings)
-    commands.check_port(settings.host, settings.port)
+    check_port(settings.host, settings.port)
     with up.only_one(settings.home):
         return asyncio.run(_run(settings, demo=demo, once=once, tamper=tamper))
 
@@ -34,8 +34,8 @@ def run(settings: Settings, *, demo: bool, once: bool, tamper: bool) -> bool:
 def _demo_port(settings: Settings) -> int:
     """The port of the settings, else a free one: a demo should not fail because something else listens on 8000."""
     try:
-        commands.check_port("127.0.0.1", settings.port)
-    except commands.CommandError:
+        check_port("127.0.0.1", settings.port)
+    except ChildError:
         return free_port()
     return settings.port
 
@@ -53,7 +53,7 @@ async def _run(settings: Settings, *, demo: bool, once: bool, tamper: bool) -> b
         app = database.user_of(settings.database_url)
         await database.migrate(settings.owner_url, app, provider=bool(settings.oidc_issuer))
         data_keys.configure(settings)
-        await commands.try_key(settings)  # before any process that would end over it
+        await up.try_key(settings)  # before any process that would end over it
         with up.card_of(settings):
             await _serve(supervisor, settings, results, demo=demo, once=once, tamper=tamper)
     finally:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
 
+from domain.keys import trial
+from domain.platform.database import OPERATOR, connected
 from domain.platform.settings import Settings
 from jobs.machine.children import Child, ChildError
 from jobs.machine.ports import free_port
@@ -32,6 +34,12 @@ class Family:
 
     servers: list[Child]
     settings: Settings
+
+
+async def try_key(settings: Settings) -> None:
+    """Raises WrongKey when what the database holds does not open."""
+    async with connected(settings.database_url, pool_max=1, all_because=OPERATOR):
+        await trial.try_key(settings.secret_key)
 
 
 @contextmanager

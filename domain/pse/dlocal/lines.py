@@ -13,8 +13,10 @@ A refund row names the original payment by the merchant's own order, and the ref
 another way than the API spells it: a row is matched by that id where it is the same, else by order and LOCAL_AMOUNT.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -25,7 +27,7 @@ from domain.pse.kit import canonical, cells, tables
 from domain.pse.kit.canonical import filled
 from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadRow, Row
 from domain.pse.kit.unclear import Unclear
-from domain.pse.reporting import BadReport, ReadReport, ReportFile
+from domain.pse.reporting import ReadReport, ReportFile
 from domain.pse.vocabulary import Period
 
 _LAYOUT: Final = WORDS.layouts["cross_border_payins"]
@@ -41,27 +43,26 @@ _MIDNIGHT: Final = "00:00:00"
 class _Check:
     """Looks at each row, and adds up the columns that the HEADER has totals of."""
 
+    is_dated: Callable[[], bool]  # whether the settlement has a date, for rows without one
     rows: int = 0
     sums: dict[str, Decimal] = field(default_factory=lambda: dict.fromkeys(TOTALS.values(), Decimal(0)))
-    undated: bool = False
 
     def __call__(self, line: int, row: Row) -> str | None:
         self.rows += 1
         for column, amount in [(column, cells.decimal_of(row, column, _DECIMALS) or 0) for column in self.sums]:
             self.sums[column] += amount
-        self.undated = self.undated or not _has_time(row)
+        if not _has_time(row) and not self.is_dated():
+            said = "the row has no date, nor has the HEADER one as 2026-01-31."
+            raise BadRow("TRANSFER_DATE", said, "without a date")
         return _unclear(row)
 
 
 def lines(file: ReportFile, period: Period) -> ReadReport:
     """The lines; whole, because the HEADER's count and sums were compared. Raises BadReport."""
-    check, unclear = _Check(), Unclear()
+    check, unclear = _Check(cache(lambda: read_header(file).transferred is not None)), Unclear()
     rows = tables.read(file, _LAYOUT, check, unclear)
     header = read_header(file)
     header.compare_count(check.rows)
-    if check.undated and header.transferred is None:
-        said = f"rows have no date of their own, and {header.values['TRANSFER_DATE'][:40]!r} is none as 2026-01-31."
-        raise BadReport(file.name, said, line=2, column="TRANSFER_DATE")
     against = header.contradiction(check.sums, check.rows)
     proof = f"NUMBER_OF_ITEMS ({check.rows}) and the GROSS, FEE and NET totals of the HEADER equal the rows'."
     paid = header.paid_out(check.sums["NET_AMOUNT"])

@@ -22,10 +22,21 @@ def test_a_fee_of_the_settlement_without_dates_is_of_the_day_of_the_transfer(tmp
 
 
 @pytest.mark.parametrize("transfer", ["", "03/02/2026", "2026-02-30", "soon"])
-def test_a_row_without_dates_in_a_settlement_without_one_is_named(tmp_path: Path, transfer: str) -> None:
-    with pytest.raises(BadReport) as caught:
-        read(a_file(tmp_path, [REFUND, FEE], header={"TRANSFER_DATE": transfer}))
-    assert (caught.value.line, caught.value.column) == (2, "TRANSFER_DATE")
+def test_a_row_without_dates_in_a_settlement_without_one_is_other_and_holds_up_no_row_beside_it(
+    tmp_path: Path, transfer: str
+) -> None:
+    header = {"TRANSFER_DATE": transfer}
+    (refund, fee), report = read(a_file(tmp_path, [REFUND, FEE], header=header))
+    words = "SETTLEMENT_FEE without a date"
+    assert (refund["type"], fee["type"], fee["kind"], fee["business_date"]) == (
+        "REFUND",
+        "OTHER",
+        words,
+        PERIOD.business_date,
+    )
+    assert (list(report.unknown), report.completeness is not None) == ([Unknown(words, 1, 5)], True)
+    with pytest.raises(BadReport, match="TRANSFER_DATE"):
+        read(a_file(tmp_path, [REFUND, FEE, FEE], header=header))
 
 
 def test_a_transfer_date_that_no_row_needs_may_be_anything(tmp_path: Path) -> None:
