@@ -216,7 +216,7 @@ class NamedByLines:
     def __init__(self, raw: Any, connection: Connection) -> None:
         self._raw = raw
         self._connection = connection
-        self._days: near.Days | None = None
+        self._days: near.CaptureDays | None = None
 
     async def __aenter__(self) -> "NamedByLines":
         try:
