@@ -217,7 +217,7 @@ class NamedByLines:
     def __init__(self, raw: Any, connection: Connection) -> None:
         self._raw = raw
         self._connection = connection
-        self._days: near.PaymentDays | None = None
+        self._days: near.CaptureDays | None = None
 
     async def __aenter__(self) -> "NamedByLines":
         try:

@@ -31,7 +31,7 @@ _PLACE: Final = "_place"
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentDays:
+class CaptureDays:
     """From when to when payments of a connection were captured, as PostgreSQL writes it. `most`: more are too many."""
 
     connection: Connection
@@ -51,7 +51,7 @@ class PaymentDays:
         )
 
 
-async def days_of(raw: Any, connection: Connection, lines: Frames) -> PaymentDays | None:
+async def days_of(raw: Any, connection: Connection, lines: Frames) -> CaptureDays | None:
     """The days of the payments that the lines name; None: they are of too many to be worth it, or nobody's here."""
     some, count = list[pl.Series](), 0
     for frame in lines.only(("payment_reference",)):
@@ -61,7 +61,7 @@ async def days_of(raw: Any, connection: Connection, lines: Frames) -> PaymentDay
     found = await raw.fetchrow(_DAYS, connection.id, pl.concat(some).to_list())
     if found is None:
         return None
-    days = PaymentDays(connection, found["low"], found["high"], int(count * FEW_MAX))
+    days = CaptureDays(connection, found["low"], found["high"], int(count * FEW_MAX))
     plan = json.loads(await raw.fetchval(f"EXPLAIN (FORMAT JSON) {days.ids()}"))[0]["Plan"]
     worth = plan["Plan Rows"] <= days.most and plan["Total Cost"] <= count * COST_MAX
     return days if worth else None
