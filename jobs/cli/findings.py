@@ -33,6 +33,12 @@ FindingId = Annotated[str, typer.Argument(help="Of `estorno findings list`.")]
 Form = Annotated[str, typer.Option("--format", help="text, or json: one document.")]
 Kinds = Annotated[list[str] | None, typer.Option("--kind", help="As AMOUNT_MISMATCH; may be repeated.")]
 Currency = Annotated[str | None, typer.Option(help="Of this currency alone.")]
+Store = Annotated[str | None, typer.Option(help="Of this store alone, by its id.")]
+Since = Annotated[str | None, typer.Option("--from", help="Found on this day (YYYY-MM-DD) or later.")]
+Until = Annotated[str | None, typer.Option(help="Found on this day or before.")]
+AtLeast = Annotated[int | None, typer.Option(min=0, help="Minor units, with --currency.")]
+AtMost = Annotated[int | None, typer.Option(min=0, help="Minor units, with --currency.")]
+Assignee = Annotated[str | None, typer.Option(help="me, nobody, or a person's id.")]
 
 
 @app.command("list")
@@ -41,6 +47,12 @@ def listed(
     state: Annotated[list[str] | None, typer.Option(help="OPEN, WAITING, REOPENED or RESOLVED.")] = None,
     pse: Annotated[str | None, typer.Option(help="As pix.")] = None,
     currency: Currency = None,
+    store: Store = None,
+    since: Since = None,
+    until: Until = None,
+    at_least: AtLeast = None,
+    at_most: AtMost = None,
+    assignee: Assignee = None,
     mine: Annotated[bool, typer.Option("--mine", help="What you have in hand.")] = False,
     order: Annotated[str, typer.Option(help="NEWEST, OLDEST, DUE, GRAVEST or LARGEST.")] = "DUE",
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="At most so many.")] = 50,
@@ -48,6 +60,7 @@ def listed(
 ) -> None:
     """What is not resolved, the first due first."""
     wanted = _filter(kind, state, pse, currency, mine)
+    wanted |= _narrowed(store, since, until, _amount(currency, at_least, at_most), assignee)
     nodes = _pages(wanted, order.upper(), limit)
     if _is_json(form):
         typer.echo(json.dumps(nodes, ensure_ascii=False))
@@ -166,10 +179,18 @@ def summary(
     kind: Kinds = None,
     pse: Annotated[str | None, typer.Option(help="As pix.")] = None,
     currency: Currency = None,
+    store: Store = None,
+    since: Since = None,
+    until: Until = None,
+    at_least: AtLeast = None,
+    at_most: AtMost = None,
+    assignee: Assignee = None,
     form: Form = _TEXT,
 ) -> None:
     """How many there are of each kind, and what they add up to."""
-    told = client.ask(Settings.read(), _SUMMARY, filter=_filter(kind, None, pse, currency, False))["findingsSummary"]
+    wanted = _filter(kind, None, pse, currency, False)
+    wanted |= _narrowed(store, since, until, _amount(currency, at_least, at_most), assignee)
+    told = client.ask(Settings.read(), _SUMMARY, filter=wanted)["findingsSummary"]
     if _is_json(form):
         typer.echo(json.dumps(told))
         return
@@ -217,6 +238,33 @@ def _filter(
         "assignee": {"me": True} if mine else None,
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _narrowed(
+    store: str | None, since: str | None, until: str | None, amount: dict[str, Any] | None, assignee: str | None
+) -> dict[str, Any]:
+    """What narrows a list beside kinds; what is not given is not there."""
+    given = {
+        "storeIds": [store] if store else None,
+        "foundFrom": since,
+        "foundUntil": until,
+        "amount": amount,
+        "assignee": _assignee(assignee) if assignee else None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _assignee(who: str) -> dict[str, Any]:
+    return {who: True} if who in ("me", "nobody") else {"personId": who}
+
+
+def _amount(currency: str | None, at_least: int | None, at_most: int | None) -> dict[str, Any] | None:
+    if at_least is None and at_most is None:
+        return None
+    if currency is None:
+        raise CommandError("--at-least and --at-most go with --currency.")
+    told = {"atLeast": at_least, "atMost": at_most}
+    return {"currency": currency.upper(), **{name: str(one) for name, one in told.items() if one is not None}}
 
 
 def _pages(wanted: dict[str, Any], order: str, limit: int) -> list[dict[str, Any]]:

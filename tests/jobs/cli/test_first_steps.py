@@ -248,6 +248,12 @@ async def test_findings_are_worked_off_and_summed_up_at_a_terminal(command: Comm
     assert [(node["kind"], node["state"]) for node in told] == [("FEE_MISMATCH", "REOPENED")]
     assert json.loads(await command("findings", "show", found, "--format", "json", token=bia))["id"] == found
     assert await command("findings", "list", "--mine", token=bia) == ""
+    wide = ("--from", "2026-01-01", "--at-least", "250000", "--currency", "BRL", "--format", "json")
+    assert len(json.loads(await command("findings", "list", *wide, token=bia))) == 1
+    assert json.loads(await command("findings", "summary", *wide, "--assignee", "me", token=bia)) == []
+    narrow = ("--store", str(shop.store.id), "--until", "2026-01-01", "--at-most", "250000", "--assignee", "nobody")
+    assert await command("findings", "list", "--currency", "BRL", *narrow, token=bia) == ""
+    assert "--currency" in await command("findings", "list", "--at-most", "1", token=bia, status=1)
 
 
 async def test_fees_and_rates_are_entered_and_a_refund_is_quoted(command: Command, tmp_path: Path) -> None:
