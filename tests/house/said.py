@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from domain import problems
@@ -9,6 +10,7 @@ from domain.problems import Problem
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 _FACT = "{}"
+_Trees = list[tuple[str, ast.Module]]
 # By these names a call is given what people are told: of findings, of a refund's history, of costs.
 TOLD = frozenset({"explanation", "message", "action", "unknown", "saw"})
 
@@ -22,11 +24,11 @@ def _problems() -> frozenset[str]:
     return frozenset(one.__name__ for one in kinds)
 
 
-def _refusals() -> frozenset[str]:
+def _refusals(trees: _Trees) -> frozenset[str]:
     """Problems, those that a room has of its own too, and READING."""
     bases = {
         one.name: {_name(base) for base in one.bases}
-        for _, tree in _trees("domain", "api")
+        for _, tree in trees
         for one in ast.walk(tree)
         if isinstance(one, ast.ClassDef)
     }
@@ -36,16 +38,20 @@ def _refusals() -> frozenset[str]:
     return frozenset(found)
 
 
-def templates() -> dict[str, str]:
+@cache
+def templates() -> Mapping[str, str]:
     """Each sentence of a refusal, and a file that says it."""
-    names = _refusals()
-    return {text: place for place, tree in _trees("domain", "api") for text in _of(tree, names)}
+    trees = list(_trees("domain", "api"))
+    names = _refusals(trees)
+    return {text: place for place, tree in trees for text in _of(tree, names)}
 
 
-def told() -> dict[str, str]:
+@cache
+def told() -> Mapping[str, str]:
     """Each sentence that is given by one of the names of TOLD, and a file that says it."""
-    places = _places()
-    return {text: place for place, tree in _trees("domain", "jobs") for text in _given(tree, places)}
+    trees = list(_trees("domain", "jobs"))
+    places = _places(trees)
+    return {text: place for place, tree in trees for text in _given(tree, places)}
 
 
 def _trees(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
@@ -72,10 +78,10 @@ def _arguments(call: ast.Call, places: Mapping[str, int]) -> Iterator[ast.expr]:
         yield one.args[0] if isinstance(one, ast.Call) and one.args else one
 
 
-def _places() -> dict[str, int]:
+def _places(trees: _Trees) -> dict[str, int]:
     """At which place a function of ours takes what is told."""
     found: dict[str, int] = {}
-    for _, tree in _trees("domain", "jobs"):
+    for _, tree in trees:
         for one in ast.walk(tree):
             if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
                 names = [argument.arg for argument in one.args.args if argument.arg not in ("self", "cls")]
