@@ -64,10 +64,11 @@ def _trees(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
 def _given(tree: ast.Module, places: Mapping[str, int]) -> Iterator[str]:
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            assigned = dict(_assigned(function))
-            for call in (one for one in ast.walk(function) if isinstance(one, ast.Call)):
-                for one in _arguments(call, places):
-                    yield from assigned.get(one.id, ()) if isinstance(one, ast.Name) else texts_of(one)
+            nodes = list(ast.walk(function))
+            given = [one for call in nodes if isinstance(call, ast.Call) for one in _arguments(call, places)]
+            assigned = dict(_assigned(nodes)) if any(isinstance(one, ast.Name) for one in given) else {}
+            for one in given:
+                yield from assigned.get(one.id, ()) if isinstance(one, ast.Name) else texts_of(one)
 
 
 def _arguments(call: ast.Call, places: Mapping[str, int]) -> Iterator[ast.expr]:
@@ -93,13 +94,14 @@ def _of(tree: ast.Module, names: frozenset[str]) -> Iterator[str]:
     constants = dict(_constants(tree))
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            assigned = dict(_assigned(function))
             yield from _returned(function)
-            for call in (one for one in ast.walk(function) if isinstance(one, ast.Call) and _name(one.func) in names):
-                argument = call.args[0] if call.args else None
+            nodes = list(ast.walk(function))
+            calls = [one for one in nodes if isinstance(one, ast.Call) and one.args and _name(one.func) in names]
+            assigned = dict(_assigned(nodes)) if any(isinstance(one.args[0], ast.Name) for one in calls) else {}
+            for argument in (one.args[0] for one in calls):
                 if isinstance(argument, ast.Name):
                     yield from assigned.get(argument.id, constants.get(argument.id, ()))
-                elif argument is not None:
+                else:
                     yield from texts_of(argument)
 
 
@@ -111,9 +113,9 @@ def _returned(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]
                 yield from texts_of(one.value)
 
 
-def _assigned(function: ast.AST) -> Iterator[tuple[str, list[str]]]:
-    """What a name of the function is set to, where that is a sentence."""
-    for one in ast.walk(function):
+def _assigned(nodes: list[ast.AST]) -> Iterator[tuple[str, list[str]]]:
+    """What a name of the function with these nodes is set to, where that is a sentence."""
+    for one in nodes:
         if isinstance(one, ast.Assign) and len(one.targets) == 1 and isinstance(one.targets[0], ast.Name):
             texts = texts_of(one.value)
             if texts:
