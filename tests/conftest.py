@@ -48,8 +48,9 @@ database.stand_for_all("a test looks at everything")
 build_models_once()
 describe_types_once()
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
-# The gate plays the same examples everywhere and no test of it asserts a time; `search` looks for new ones.
-hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
+# The gate plays the same examples everywhere and no test of it asserts a time: a few drawn ones, beside those that are
+# written down. `search` (`make fuzz`) looks for new ones.
+hypothesis.settings.register_profile("house", deadline=None, derandomize=True, max_examples=25)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1_000)
 _PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "house")
 hypothesis.settings.load_profile(_PROFILE)

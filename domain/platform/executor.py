@@ -12,7 +12,7 @@ from tortoise.fields.base import Field
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.graph import MigrationKey
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
-from tortoise.migrations.schema_generator.state import State
+from tortoise.migrations.schema_generator.state import ModelState, State
 from tortoise.migrations.schema_generator.state_apps import StateApps
 
 _FILTERS = "get_filters_for_field"
@@ -47,6 +47,24 @@ class Tables(State):
         # A model that was dropped may still be named by one that stands: it is not made anew.
         with _without_filters():
             super()._reload(models_to_reload & self.models.keys())
+
+
+class Told(State):
+    """The schema at a migration as it is told, without models: what is passed over needs no table in between."""
+
+    def __init__(self, models: dict[tuple[str, str], ModelState], apps: StateApps) -> None:
+        super().__init__(models, apps)
+        self.apps.__class__ = _Apps  # a model that was never made may be dropped
+
+    def _reload(self, models_to_reload: set[tuple[str, str]]) -> None:
+        pass  # `tables` makes them all, once
+
+    def tables(self) -> Tables:
+        """The same, with its models."""
+        assert isinstance(self.apps, _Apps)
+        made = Tables(self.models, self.apps)
+        made._reload(set(self.models))
+        return made
 
 
 class _Editor(AsyncpgSchemaEditor):
@@ -91,8 +109,7 @@ class Executor(MigrationExecutor):
 
     async def _project_state(self, applied: set[MigrationKey], *, upto: MigrationKey | None = None) -> State:
         empty = await super()._project_state(set())
-        empty.apps.__class__ = _Apps
-        state = Tables(empty.models, empty.apps)
+        state = Told(empty.models, empty.apps)
         for key in self._full_plan():
             if key == upto:
                 break
@@ -102,4 +119,4 @@ class Executor(MigrationExecutor):
             if migration is None:
                 raise ValueError(f"Missing migration for {key}")
             await migration.apply(state, dry_run=True, schema_editor=None)
-        return state
+        return state.tables()

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from domain import problems
@@ -9,6 +10,7 @@ from domain.problems import Problem
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 _FACT = "{}"
+_Trees = list[tuple[str, ast.Module]]
 # By these names a call is given what people are told: of findings, of a refund's history, of costs.
 TOLD = frozenset({"explanation", "message", "action", "unknown", "saw"})
 
@@ -22,11 +24,11 @@ def _problems() -> frozenset[str]:
     return frozenset(one.__name__ for one in kinds)
 
 
-def _refusals() -> frozenset[str]:
+def _refusals(trees: _Trees) -> frozenset[str]:
     """Problems, those that a room has of its own too, and READING."""
     bases = {
         one.name: {_name(base) for base in one.bases}
-        for _, tree in _trees("domain", "api")
+        for _, tree in trees
         for one in ast.walk(tree)
         if isinstance(one, ast.ClassDef)
     }
@@ -36,16 +38,20 @@ def _refusals() -> frozenset[str]:
     return frozenset(found)
 
 
-def templates() -> dict[str, str]:
+@cache
+def templates() -> Mapping[str, str]:
     """Each sentence of a refusal, and a file that says it."""
-    names = _refusals()
-    return {text: place for place, tree in _trees("domain", "api") for text in _of(tree, names)}
+    trees = list(_trees("domain", "api"))
+    names = _refusals(trees)
+    return {text: place for place, tree in trees for text in _of(tree, names)}
 
 
-def told() -> dict[str, str]:
+@cache
+def told() -> Mapping[str, str]:
     """Each sentence that is given by one of the names of TOLD, and a file that says it."""
-    places = _places()
-    return {text: place for place, tree in _trees("domain", "jobs") for text in _given(tree, places)}
+    trees = list(_trees("domain", "jobs"))
+    places = _places(trees)
+    return {text: place for place, tree in trees for text in _given(tree, places)}
 
 
 def _trees(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
@@ -58,10 +64,11 @@ def _trees(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
 def _given(tree: ast.Module, places: Mapping[str, int]) -> Iterator[str]:
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            assigned = dict(_assigned(function))
-            for call in (one for one in ast.walk(function) if isinstance(one, ast.Call)):
-                for one in _arguments(call, places):
-                    yield from assigned.get(one.id, ()) if isinstance(one, ast.Name) else texts_of(one)
+            nodes = list(ast.walk(function))
+            given = [one for call in nodes if isinstance(call, ast.Call) for one in _arguments(call, places)]
+            assigned = dict(_assigned(nodes)) if any(isinstance(one, ast.Name) for one in given) else {}
+            for one in given:
+                yield from assigned.get(one.id, ()) if isinstance(one, ast.Name) else texts_of(one)
 
 
 def _arguments(call: ast.Call, places: Mapping[str, int]) -> Iterator[ast.expr]:
@@ -72,10 +79,10 @@ def _arguments(call: ast.Call, places: Mapping[str, int]) -> Iterator[ast.expr]:
         yield one.args[0] if isinstance(one, ast.Call) and one.args else one
 
 
-def _places() -> dict[str, int]:
+def _places(trees: _Trees) -> dict[str, int]:
     """At which place a function of ours takes what is told."""
     found: dict[str, int] = {}
-    for _, tree in _trees("domain", "jobs"):
+    for _, tree in trees:
         for one in ast.walk(tree):
             if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
                 names = [argument.arg for argument in one.args.args if argument.arg not in ("self", "cls")]
@@ -87,13 +94,14 @@ def _of(tree: ast.Module, names: frozenset[str]) -> Iterator[str]:
     constants = dict(_constants(tree))
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            assigned = dict(_assigned(function))
             yield from _returned(function)
-            for call in (one for one in ast.walk(function) if isinstance(one, ast.Call) and _name(one.func) in names):
-                argument = call.args[0] if call.args else None
+            nodes = list(ast.walk(function))
+            calls = [one for one in nodes if isinstance(one, ast.Call) and one.args and _name(one.func) in names]
+            assigned = dict(_assigned(nodes)) if any(isinstance(one.args[0], ast.Name) for one in calls) else {}
+            for argument in (one.args[0] for one in calls):
                 if isinstance(argument, ast.Name):
                     yield from assigned.get(argument.id, constants.get(argument.id, ()))
-                elif argument is not None:
+                else:
                     yield from texts_of(argument)
 
 
@@ -105,9 +113,9 @@ def _returned(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]
                 yield from texts_of(one.value)
 
 
-def _assigned(function: ast.AST) -> Iterator[tuple[str, list[str]]]:
-    """What a name of the function is set to, where that is a sentence."""
-    for one in ast.walk(function):
+def _assigned(nodes: list[ast.AST]) -> Iterator[tuple[str, list[str]]]:
+    """What a name of the function with these nodes is set to, where that is a sentence."""
+    for one in nodes:
         if isinstance(one, ast.Assign) and len(one.targets) == 1 and isinstance(one.targets[0], ast.Name):
             texts = texts_of(one.value)
             if texts:

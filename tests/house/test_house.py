@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from jobs.machine.children import environment_of
+from tests.kit.forked import told
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 TOP, FLOORS = "api and jobs stand on domain, and never on each other", "each floor of the domain stands on lower ones"
 ALONE, PURE = "a PSE's connector knows no other PSE", "domain/pse is pure: no database, no queue"
@@ -159,9 +162,8 @@ def test_no_room_of_the_house_holds_two_nouns() -> None:
 
 
 def test_the_schema_in_the_repository_is_the_schema_of_the_code() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "api.graphql.schema"], cwd=CHECKOUT, capture_output=True, text=True, check=True
-    )
+    done = told(["api.graphql.schema"], environment_of(None), seconds_max=60)
+    assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (CHECKOUT / "schema.graphql").read_text()
 
 
