@@ -1,6 +1,8 @@
 """A report of more lines than a frame has: in parts of a few it comes to what it comes to as a whole."""
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
@@ -19,6 +21,7 @@ from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_ans
 from tests.kit.lines import Telling, a_line, a_night, of_nobody, settled
 
 pytestmark = pytest.mark.usefixtures("books")
+MEMORY: Final = Path("/dev/shm")
 AT: Final = "2026-11-{:02}T12:00:00+00:00"
 NAMES: Final = ("pi_1", "pi_2", "pi_3", "pi_4", "pi_5", "pi_6", "ch_6", "pi_7", "pi_8")
 
@@ -44,6 +47,8 @@ def in_parts(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(known, "FEW_LINES", 0)
         monkeypatch.setattr(near, "COST_MAX", 1e9)
         monkeypatch.setattr(reports, "FEW", 0)
+        if MEMORY.is_dir():  # thousands of files of one line: a disk would take longer than all the rest
+            monkeypatch.setattr(tempfile, "tempdir", str(MEMORY))
 
     return switch
 
