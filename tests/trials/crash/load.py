@@ -23,7 +23,7 @@ from tests.trials.crash.stage import KEY_OF_STORE, Account, Stage
 CAPTURED = 10_000  # minor units
 PARTS = (3_000, 4_500)
 # So many at once that the payment is never as one of them has seen it, and they take its lock.
-_CROWD = (500,) * 16
+_CROWD = (500,) * 8
 _UNDER_THE_LOCK = ("request.claimed", "request.before_commit")
 _TAKEN = 2_000
 _PAUSE_SECONDS = 0.2

@@ -26,8 +26,13 @@ from tests.trials.told import untold
 KILL_SECONDS_MAX = 90.0
 _START_SECONDS_MAX = 60.0
 _OFFER_SECONDS = 1.0
-_LONGER = 1.25  # each time: what was offered last may be under way yet, and all of it has to come to rest
+_AGAIN_SECONDS = 2.0
+_LONGER = 1.4  # each time: what was offered last may be under way yet, and all of it has to come to rest
 _OFFERS_MAX = 12
+# What waits already makes a worker pass its point: more of it only has to come to rest. Where it does not make it pass
+# for so long, it is work of other kinds.
+_ENOUGH = 40
+_PATIENCE_SECONDS = 5.0  # of pause
 # Workers that die every few seconds do a seventh of what living ones do. A queue that grows for minutes on end would be
 # judged as refunds that were forgotten: above so many jobs a lane's next life is one without a point.
 _WAITING_MAX = 150
@@ -141,9 +146,9 @@ class _Play:
         """Load until the process has died at its point, or by our hand where it is to die at random."""
         clients: list[asyncio.Task[None]] = []
         give_up = asyncio.get_running_loop().time() + KILL_SECONDS_MAX
-        pause = _OFFER_SECONDS
+        pause = _AGAIN_SECONDS
         while child.exit_code() is None and asyncio.get_running_loop().time() < give_up:
-            if len(clients) < _OFFERS_MAX:
+            if len(clients) < _OFFERS_MAX and (not clients or await _is_wanted(kill, pause)):
                 clients.append(asyncio.create_task(self._offer(kill)))
             if kill.role == "batch":
                 await self._reconcile(kill)
@@ -167,6 +172,10 @@ class _Play:
         shop = self._stage.accounts[kill.pse].shop
         subject = f"{shop.connection.id}/{today(shop.merchant.zone)}"
         await bell.ring(bell.RECONCILE, subject, queue=bell.BATCH_QUEUE)
+
+
+async def _is_wanted(kill: Kill, pause: float) -> bool:
+    return kill.role == "api" or pause > _PATIENCE_SECONDS or await bell.waiting() < _ENOUGH
 
 
 async def _drained() -> bool:

@@ -77,7 +77,7 @@ async def stage(home: Path) -> AsyncIterator[Stage]:
             send_limit_seconds=2.0,
             job_timeout_seconds=3.0,
             lease_seconds=4.0,
-            sweep_seconds=1.0,
+            sweep_seconds=2.5,  # each rings again for all that is due: sooner, a busy worker's queue grows by itself
             worker_concurrency=20,
             database_pool=5,
         )

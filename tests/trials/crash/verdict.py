@@ -23,7 +23,7 @@ from tests.trials.crash.load import Seen
 from tests.trials.crash.plan import Kill
 from tests.trials.crash.stage import Account, Stage
 
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 1.0
 # An order that was refused when it was sent again may have been paid the first time: the PSE is asked for a day, and
 # then a person is called. A payment's other refunds wait meanwhile where the PSE can only list.
 _REFUSED_AGAIN = """

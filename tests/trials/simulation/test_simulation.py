@@ -8,7 +8,7 @@ from tests.trials.simulation.run import simulate
 from tests.trials.simulation.stage import a_stage
 
 _SEED = 20_260_301
-_EXAMPLES = 8
+_EXAMPLES = 5
 _OFTEN = {
     (State.REQUESTED, State.SUBMITTED),
     (State.REQUESTED, State.CANCELED),
