@@ -49,8 +49,8 @@ class Tables(State):
             super()._reload(models_to_reload & self.models.keys())
 
 
-class Told(State):
-    """The schema at a migration as it is told, without models: what is passed over needs no table in between."""
+class Outline(State):
+    """The schema at a migration in outline, without models: what is passed over needs no table in between."""
 
     def __init__(self, models: dict[tuple[str, str], ModelState], apps: StateApps) -> None:
         super().__init__(models, apps)
@@ -109,7 +109,7 @@ class Executor(MigrationExecutor):
 
     async def _project_state(self, applied: set[MigrationKey], *, upto: MigrationKey | None = None) -> State:
         empty = await super()._project_state(set())
-        state = Told(empty.models, empty.apps)
+        state = Outline(empty.models, empty.apps)
         for key in self._full_plan():
             if key == upto:
                 break
