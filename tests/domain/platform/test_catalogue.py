@@ -828,9 +828,9 @@ async def test_the_migrations_know_every_model(monkeypatch: pytest.MonkeyPatch) 
     from tortoise import Tortoise
     from tortoise.migrations import autodetector
 
-    from domain.platform.executor import Told
+    from domain.platform.executor import Outline
 
-    monkeypatch.setattr(autodetector, "State", Told)  # the same, sooner
+    monkeypatch.setattr(autodetector, "State", Outline)  # the same, sooner
     apps = database.TORTOISE_CONFIG["apps"]
     changes = await autodetector.MigrationAutodetector(Tortoise.apps, apps).changes()
     assert not changes
