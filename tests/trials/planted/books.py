@@ -11,21 +11,12 @@ BOOKS: Final = (
         "a resolution posts twice",
         r"resolved: resolution|suspense: ",
         (
+            Edit(postings.post, "for part in _parts(", 'for again in ("", "/again") for part in _parts('),
             Edit(
                 postings.post,
-                """                cause=f"{CAUSE}{said.id}/{entry}{end}",
-                request_id=cause.request_id,
-                payment_id=payment_id,
-                reverse=reverse is not (amount < 0),
-            )
-            for entry, amount, tax in _entries(
+                """                cause=f"{CAUSE}{said.id}/{part.entry}{_of_claim(part, finding)}{end}",
 """,
-                """                cause=f"{CAUSE}{said.id}/{entry}{end}{again}",
-                request_id=cause.request_id,
-                payment_id=payment_id,
-                reverse=reverse is not (amount < 0),
-            )
-            for again in ("", "/again") for entry, amount, tax in _entries(
+                """                cause=f"{CAUSE}{said.id}/{part.entry}{_of_claim(part, finding)}{end}{again}",
 """,
             ),
         ),
