@@ -44,7 +44,7 @@ async def test_money_of_no_payment_leaves_suspense_as_a_person_says() -> None:
         await desk.say(left, ClosingReason.DUPLICATE_OF, duplicate_of=other.id)
     for found, reason, account in (
         (left, ClosingReason.CHARGEBACK, Account.CHARGEBACKS),
-        (await _open("name no payment"), ClosingReason.FEE, Account.FEES),
+        (await _open("names no payment"), ClosingReason.FEE, Account.FEES),
         (other, ClosingReason.WRITE_OFF, Account.WRITE_OFFS),
     ):
         assert (await desk.say(found, reason)).confirmed
