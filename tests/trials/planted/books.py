@@ -11,12 +11,23 @@ BOOKS: Final = (
         "a resolution posts twice",
         r"resolved: resolution|suspense: ",
         (
-            Edit(postings.post, "for part in _parts(", 'for again in ("", "/again") for part in _parts('),
             Edit(
                 postings.post,
                 """                cause=f"{CAUSE}{said.id}/{part.entry}{_of_claim(part, finding)}{end}",
+                request_id=cause.request_id,
+                payment_id=finding.payment_id if part.is_claim or not told_money.is_told(finding) else None,
+                refund_id=finding.refund_id if part.entry is Entry.CLAIM_GIVEN_UP else None,
+                reverse=reverse is not (part.amount < 0),
+            )
+            for part in _parts(
 """,
                 """                cause=f"{CAUSE}{said.id}/{part.entry}{_of_claim(part, finding)}{end}{again}",
+                request_id=cause.request_id,
+                payment_id=finding.payment_id if part.is_claim or not told_money.is_told(finding) else None,
+                refund_id=finding.refund_id if part.entry is Entry.CLAIM_GIVEN_UP else None,
+                reverse=reverse is not (part.amount < 0),
+            )
+            for again in ("", "/again") for part in _parts(
 """,
             ),
         ),
