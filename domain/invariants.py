@@ -13,6 +13,7 @@ from domain.bank.invariants import BANK
 from domain.books.open_items import KEPT_ITEMS
 from domain.commerce.invariants import SHOPS
 from domain.deliveries.heads import HEADS
+from domain.findings.claims import GIVEN_UP as CLAIMS_GIVEN_UP
 from domain.findings.on_their_way import GIVEN_UP
 from domain.findings.told_money import SHARES
 from domain.periods.kept import CLOSED_FIGURES
@@ -71,7 +72,8 @@ _QUERIES: Final[Mapping[str, str]] = {
               FROM refunds WHERE @(payment_id)) r
         LEFT JOIN (SELECT refund_id, sum(CASE WHEN credit IN ('PSE_CLEARING', 'BANK') THEN amount
                 WHEN debit IN ('PSE_CLEARING', 'BANK') THEN -amount ELSE 0 END) AS paid
-            FROM ledger_entries WHERE refund_id IS NOT NULL AND @(payment_id) GROUP BY 1) l ON l.refund_id = r.id
+            FROM ledger_entries WHERE refund_id IS NOT NULL AND entry <> 'CLAIM_GIVEN_UP' AND @(payment_id)
+            GROUP BY 1) l ON l.refund_id = r.id
         WHERE r.paid <> coalesce(l.paid, 0)""",
     # A return undoes what was recognised, and not what a document took back: that waits for a counter-document.
     "vat pending: of each refund it is the VAT that was recognised, less what was documented or lost": """
@@ -158,7 +160,7 @@ _QUERIES: Final[Mapping[str, str]] = {
                   WHEN e.debit = 'VAT_REVERSAL_PENDING' THEN e.amount
                   WHEN e.credit = 'VAT_REVERSAL_PENDING' THEN -e.amount ELSE 0 END) AS tax
             FROM (SELECT * FROM ledger_entries e WHERE e.payment_id = r.payment_id
-                AND starts_with(e.cause, 'finding/' || r.id || '/')
+                AND starts_with(e.cause, 'finding/' || r.id || '/') AND e.entry <> 'CLAIM_GIVEN_UP'
               UNION ALL SELECT * FROM ledger_entries e WHERE e.payment_id IS NULL AND e.cause = ANY(ARRAY(
                 SELECT format('finding/%s/%s%s', r.id, entry, ended) FROM unnest(ARRAY['WRITE_OFF',
                   'SUSPENSE_TO_RETURNS', 'SUSPENSE_TO_CHARGEBACKS', 'SUSPENSE_TO_FEES', 'SUSPENSE_TO_ADJUSTMENTS',
@@ -243,6 +245,7 @@ _QUERIES: Final[Mapping[str, str]] = {
     "deliveries: the first that is pending of each ordering key is due": HEADS,
     "shops: what a shop said is worked out, and what became of it told, or each is due or a person's": SHOPS,
     **BANK,
+    "claims given up: what people give up of a claim is booked exactly while it stands": CLAIMS_GIVEN_UP,
     "given up: what people give up of a payout is booked while they do, and is not at the bank": GIVEN_UP,
     "fx: no more is booked as a difference than conversions have left open": """
         SELECT format('connection %s %s: conversions %s, differences %s', connection_id, currency, converted, booked)

@@ -61,6 +61,8 @@ LEGS: Final[Mapping[Entry, tuple[tuple[Account, Account, str], ...]]] = {
     Entry.BANK_CHARGE: ((A.FEES, A.PAYOUTS_IN_TRANSIT, "amount"),),  # what banks on the way kept of it
     # A payout that never came: it goes on from SUSPENSE as a person says.
     Entry.PAYOUT_GIVEN_UP: ((A.SUSPENSE, A.PAYOUTS_IN_TRANSIT, "amount"),),
+    # What no report settles of a claim: it goes on from SUSPENSE, too.
+    Entry.CLAIM_GIVEN_UP: ((A.SUSPENSE, A.PSE_CLEARING, "amount"),),
     Entry.WRITE_OFF: ((A.WRITE_OFFS, A.SUSPENSE, "amount"),),
     # What a person has said of money that left without us.
     Entry.SUSPENSE_TO_RETURNS: ((A.SALES_RETURNS, A.SUSPENSE, "net"), (A.VAT_REVERSAL_PENDING, A.SUSPENSE, "tax")),

@@ -50,9 +50,11 @@ touched AS MATERIALIZED (SELECT ARRAY(
     ) AS ids)"""  # noqa: S608 - ours
 OF_TOUCHED: Final = "{payment} = ANY((SELECT ids FROM touched)::uuid[])"
 OF_ALL: Final = "{merchant} = $1"
-# A claim and its proof: of a refund's its line, of a payment's those of the same effect.
+# A claim and its proof: of a refund's its line, of a payment's those of the same effect; what is given up of it says
+# of which it was (findings/postings).
 _CLASS: Final = """CASE WHEN a.account <> 'PSE_CLEARING' THEN e.currency WHEN e.refund_id IS NOT NULL THEN 'REFUND'
     WHEN e.entry IN ('TAKEN', 'TAKEN_BACK') THEN 'TAKEN'
+    WHEN e.entry = 'CLAIM_GIVEN_UP' AND split_part(e.cause, '/', 4) = 'TAKEN' THEN 'TAKEN'
     WHEN e.entry IN ('CHARGEBACK', 'CHARGEBACK_REVERSED') THEN 'CHARGEBACK' ELSE 'CAPTURE' END"""
 _MOVES: Final = f"""
 SELECT a.account, e.id, e.connection_id, e.store_id, e.payment_id, e.currency,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from domain.findings import on_their_way, told_money
+from domain.findings import claims, on_their_way, told_money
 from domain.findings.kinds import FindingKind
 from domain.findings.names import AGAIN, VAT_OF_FINDING, bounded, money
 from domain.models import Finding
@@ -43,7 +43,8 @@ class Suspended:
 
     `is_vat`: it is VAT of what turned out to be a refund, in VAT_REVERSAL_PENDING, and of its sale `declared` is still
     to be taken back. `is_told`: it is no payment's, but what lines of reports moved. `is_payout`: it is a payout on its
-    way to the bank. `is_reversals`: VAT is pending that a reversal of its own takes back or gives up.
+    way to the bank. `claim`: so much of its own is not in SUSPENSE yet, but left of a claim in PSE_CLEARING, which a
+    report `may_come` to tell yet. `is_reversals`: VAT is pending that a reversal of its own takes back or gives up.
     """
 
     whole: int
@@ -54,6 +55,8 @@ class Suspended:
     declared: int = 0
     is_told: bool = False
     is_payout: bool = False
+    claim: int = 0
+    may_come: bool = False
     is_reversals: bool = False
 
 
@@ -68,7 +71,19 @@ async def of_several(found: Sequence[Finding]) -> Mapping[UUID, Suspended]:
     vat = [one for one in found if one.fingerprint.startswith(VAT_OF_FINDING) and one not in told]
     paid_out = [one for one in found if on_their_way.is_payout(one)]
     booked = [one for one in found if one not in told and one not in vat and one not in paid_out]
-    return {**await _told(told), **await _vat(vat), **await _paid_out(paid_out), **await _reversals(booked)}
+    made = {**await _told(told), **await _vat(vat), **await _paid_out(paid_out), **await _reversals(booked)}
+    return {**made, **await _with_claims(found, made)}
+
+
+async def _with_claims(found: Sequence[Finding], made: Mapping[UUID, Suspended]) -> Mapping[UUID, Suspended]:
+    """Those of which something is left of a claim, too: in the currency of the finding."""
+    left = await claims.of_findings(found)
+    of = {one.id: (one, made[one.id], left[one.id]) for one in found if left.get(one.id, 0) != 0}
+    return {
+        name: replace(was, own=was.own + claim, claim=claim, may_come=claims.may_come(one))
+        for name, (one, was, claim) in of.items()
+        if was.currency == one.currency
+    }
 
 
 async def _told(found: Sequence[Finding]) -> Mapping[UUID, Suspended]:
@@ -116,8 +131,8 @@ async def _booked(found: Sequence[Finding]) -> Mapping[UUID, Suspended]:
 
 
 async def of_each(finding_ids: Sequence[UUID]) -> Mapping[UUID, tuple[int, str]]:
-    """What is in SUSPENSE of each of these findings, or of a payout on its way (minor units, and their currency),
-    without a lock.
+    """What is in SUSPENSE of each of these findings, of a payout on its way, or left of a claim (minor units, and their
+    currency), without a lock.
     """
     every = await Finding.filter(id__in=list(finding_ids))
     # Of what a person has resolved nothing is there any more.
@@ -125,7 +140,14 @@ async def of_each(finding_ids: Sequence[UUID]) -> Mapping[UUID, tuple[int, str]]
     paid_out = [one.id for one in every if on_their_way.is_payout(one) and one.resolved_at is None]
     found = [one for one in every if not told_money.is_told(one) and not on_their_way.is_payout(one)]
     ours = {name: (one.own, one.currency) for name, one in (await _booked(found)).items()}
-    return {**ours, **await told_money.of_findings(told), **await on_their_way.of_findings(paid_out)}
+    made = {**ours, **await told_money.of_findings(told), **await on_their_way.of_findings(paid_out)}
+    left = await claims.of_findings([one for one in every if one.resolved_at is None])
+    currencies = {one.id: one.currency for one in every}
+    for name, claim in left.items():
+        own, currency = made.get(name, (0, currencies[name]))
+        if currency == currencies[name]:
+            made[name] = (own + claim, currency)
+    return made
 
 
 def _of(finding: Finding, booked: list[dict[str, Any]]) -> Suspended:

@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
-from domain.findings import on_their_way, told_money
+from domain.findings import claims, on_their_way, told_money
 from domain.findings.money import CAUSE, Suspended
 from domain.models import Connection, Finding, FindingResolution, Payment
 from domain.models.findings import ClosingReason
@@ -56,10 +56,14 @@ Cleared = Mapping[UUID, tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What leaves SUSPENSE (minor units), with the VAT within it. Below zero: money of no payment that came."""
+    """What leaves SUSPENSE (minor units), with the VAT within it. Below zero: money of no payment that came.
+
+    `claim`: what of it was left of a claim in PSE_CLEARING, and comes from there.
+    """
 
     amount: int
     tax: int = 0
+    claim: int = 0
 
 
 def check(
@@ -77,6 +81,8 @@ def check(
         return
     if suspended.is_payout:
         _check_payout(reason)
+    elif suspended.claim != 0:
+        _check_claim(reason, suspended)
     elif reason in _STAYING and suspended.own != 0 and reason is not ClosingReason.DUPLICATE_OF:
         money = Money(abs(suspended.own), currency)
         raise InvalidState(
@@ -103,6 +109,24 @@ def _check_payout(reason: ClosingReason) -> None:
             "CORRECTED, or EXPLAINED where it comes yet.",
             path=["input", "reason"],
             current_state="ON_ITS_WAY",
+        )
+
+
+def _check_claim(reason: ClosingReason, suspended: Suspended) -> None:
+    """What no report tells may be told yet; what one tells otherwise stands there until somebody says where it goes."""
+    left = Money(abs(suspended.claim), suspended.currency)
+    if suspended.may_come and reason in _CUSTOMERS:
+        raise InvalidState(
+            f"{left} of it is left in PSE_CLEARING: say WRITE_OFF, FEE, CLAIMED_FROM_PSE or CORRECTED with an account, "
+            "or EXPLAINED where a report tells it yet.",
+            path=["input", "reason"],
+            current_state="IN_CLEARING",
+        )
+    if not suspended.may_come and reason in _CUSTOMERS | _STAYING:
+        raise InvalidState(
+            f"{left} of it is left in PSE_CLEARING: say WRITE_OFF, FEE, CLAIMED_FROM_PSE or CORRECTED with an account.",
+            path=["input", "reason"],
+            current_state="IN_CLEARING",
         )
 
 
@@ -133,7 +157,7 @@ def check_declared(account: Account | None, suspended: Suspended) -> None:
 
 def _check_account(reason: ClosingReason, account: Account | None, suspended: Suspended) -> None:
     if reason is ClosingReason.CORRECTED and suspended.own != 0:
-        known = on_their_way.ACCOUNTS if suspended.is_payout else tuple(ACCOUNTS)
+        known = on_their_way.ACCOUNTS if suspended.is_payout or suspended.claim != 0 else tuple(ACCOUNTS)
         if account not in known:
             raise InvalidInput(f"account is one of {', '.join(known)}.", path=["input", "account"])
     elif account is not None:
@@ -171,8 +195,8 @@ async def moved(
     """What a resolution moves. Under the payment's lock. `before`: what was cleared, where it is known already."""
     if reason in _STAYING or suspended.own == 0:
         return Moved(0)
-    if payment is None or suspended.is_told:
-        return Moved(suspended.own)
+    if payment is None or suspended.is_told or suspended.claim != 0:
+        return Moved(suspended.own, claim=suspended.claim)
     is_return = reason is ClosingReason.REFUND_OF_OURS or account is Account.SALES_RETURNS
     if not is_return:
         return Moved(suspended.own)
@@ -192,10 +216,9 @@ async def post(
     said: FindingResolution, finding: Finding, payment: Payment | None, cause: Cause, *, reverse: bool = False
 ) -> None:
     """Book what the resolution says, or take it back. Inside the caller's transaction, which has the payment's lock."""
-    if said.amount == 0:
+    if said.amount == 0 and not said.claim:
         return
     store_id = payment.store_id if payment is not None else await _store_of(finding)
-    payment_id = None if told_money.is_told(finding) else finding.payment_id
     on, end = await ledger.today(said.merchant_id), "/reversed" if reverse else ""
     await ledger.post(
         [
@@ -203,25 +226,31 @@ async def post(
                 merchant_id=said.merchant_id,
                 store_id=store_id,
                 connection_id=finding.connection_id,
-                entry=entry,
-                amount=abs(amount),
-                tax=tax,
+                entry=part.entry,
+                amount=abs(part.amount),
+                tax=part.tax,
                 currency=said.currency,
                 accounting_date=on,
-                cause=f"{CAUSE}{said.id}/{entry}{end}",
+                cause=f"{CAUSE}{said.id}/{part.entry}{_of_claim(part, finding)}{end}",
                 request_id=cause.request_id,
-                payment_id=payment_id,
-                reverse=reverse is not (amount < 0),
+                payment_id=finding.payment_id if part.is_claim or not told_money.is_told(finding) else None,
+                refund_id=finding.refund_id if part.entry is Entry.CLAIM_GIVEN_UP else None,
+                reverse=reverse is not (part.amount < 0),
             )
-            for entry, amount, tax in _entries(
+            for part in _parts(
                 ClosingReason(said.reason),
                 Account(said.account) if said.account else None,
-                Moved(said.amount, said.tax),
+                Moved(said.amount, said.tax, said.claim or 0),
                 said.came or 0,
                 is_payout=on_their_way.is_payout(finding),
             )
         ]
     )
+
+
+def _of_claim(part: "_Part", finding: Finding) -> str:
+    """How a cause goes on: what a claim was of, for whoever looks what is open of it (books/open_items)."""
+    return f"/{claims.class_of(finding)}" if part.is_claim else ""
 
 
 async def _store_of(finding: Finding) -> UUID:
@@ -236,23 +265,45 @@ def rows_of(
 ) -> list[tuple[Account, Account, int]]:
     """The rows of the ledger that `post` would add: debit, credit and amount (minor units)."""
     found: list[tuple[Account, Account, int]] = []
-    if moved.amount == 0:
-        return found
-    for entry, amount, tax in _entries(reason, account, moved, came, is_payout=is_payout):
-        legs = ledger.legs_of(entry, abs(amount), tax)
-        found += [(credit, debit, part) if amount < 0 else (debit, credit, part) for debit, credit, part in legs]
+    for part in _parts(reason, account, moved, came, is_payout=is_payout):
+        legs = ledger.legs_of(part.entry, abs(part.amount), part.tax)
+        found += [(credit, debit, some) if part.amount < 0 else (debit, credit, some) for debit, credit, some in legs]
     return found
 
 
-def _entries(
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An entry of a resolution. `amount`, and the VAT within it, in minor units. `is_claim`: it is about a claim."""
+
+    entry: Entry
+    amount: int
+    tax: int
+    is_claim: bool
+
+
+def _parts(
     reason: ClosingReason, account: Account | None, moved: Moved, came: int, *, is_payout: bool
+) -> Sequence[_Part]:
+    """What lines have left in SUSPENSE, and what comes there from a claim: each goes on by itself, and what came is
+    said of one of both (`_check_came`: of both together less than nothing is there)."""
+    made: list[_Part] = []
+    for amount, is_claim in ((moved.amount - moved.claim, False), (moved.claim, True)):
+        if amount == 0:
+            continue
+        first = [Entry.CLAIM_GIVEN_UP] if is_claim else [Entry.PAYOUT_GIVEN_UP] if is_payout else []
+        found = [(entry, amount, 0) for entry in first] + list(_entries(reason, account, amount, moved.tax, came))
+        made += [_Part(entry, some, tax, is_claim) for entry, some, tax in found]
+    return made
+
+
+def _entries(
+    reason: ClosingReason, account: Account | None, amount: int, tax: int, came: int
 ) -> Sequence[tuple[Entry, int, int]]:
     """Entry, amount and VAT within it, of each part."""
-    before = [(Entry.PAYOUT_GIVEN_UP, moved.amount, 0)] if is_payout else []
     if reason is ClosingReason.CORRECTED:
         assert account is not None, "It was checked."
-        return [*before, ({**ACCOUNTS, **VAT_ACCOUNTS}[account], moved.amount, moved.tax)]
-    parts = [*before, (_ENTRIES[reason], moved.amount - came, moved.tax)]
+        return [({**ACCOUNTS, **VAT_ACCOUNTS}[account], amount, tax)]
+    parts = [(_ENTRIES[reason], amount - came, tax)]
     if came > 0:
         parts.append((Entry.SUSPENSE_TO_ADJUSTMENTS, came, 0))
     return [part for part in parts if part[1] != 0]

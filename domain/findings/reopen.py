@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.cause import Cause
-from domain.findings import money, names, noted, on_their_way, postings, told_money
+from domain.findings import claims, money, names, noted, on_their_way, postings, told_money
 from domain.models import Finding, FindingResolution, Payment
 from domain.platform.database import execute, rows, transaction
 
@@ -21,6 +21,8 @@ WHERE id = $1 AND resolved_at IS NOT NULL"""
 _RENEW: Final = "UPDATE findings SET amount = $2, explanation = $3, detail = $4::jsonb WHERE id = $1"
 _CLOSE_VAT: Final = """UPDATE findings SET resolved_at = now(), resolution = 'What it is about was opened again.'
 WHERE merchant_id = $1 AND fingerprint = $2 AND resolved_at IS NULL"""
+_CLOSE_MISSING: Final = """UPDATE findings SET resolved_at = now(), resolution = 'It is missing no longer.'
+WHERE id = $1 AND resolved_at IS NULL"""
 # What people have said of money of a payment and stands, the latest first.
 _STANDING: Final = """SELECT r.finding_id, r.money_of FROM finding_resolutions r JOIN findings f ON f.id = r.finding_id
 WHERE f.payment_id = $1 AND r.started_at IS NOT NULL AND r.ended_at IS NULL AND r.money_of IS NOT NULL
@@ -37,12 +39,13 @@ WHERE f.connection_id = $1 AND f.resolved_at IS NOT NULL AND r.started_at IS NOT
 async def lock(finding_id: UUID) -> tuple[Finding, Payment | None]:
     """The finding and its payment, locked: the payment first, as whoever books its money has it.
 
-    Where lines of reports tell its money: its connection's reports before (reconciliation/reconcile has them while it
-    stores one). Where it is a payout: its merchant's bank, as whoever proves one has it.
+    Where lines of reports tell its money, or what is left of a claim: its connection's reports before
+    (reconciliation/reconcile has them while it stores one). Where it is a payout: its merchant's bank, as whoever
+    proves one has it.
     """
     found = await Finding.get(id=finding_id)
     payment = None
-    if told_money.is_told(found):
+    if told_money.is_told(found) or claims.is_claim(found):
         await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(found.connection_id))
     if on_their_way.is_payout(found):
         await on_their_way.lock(found.merchant_id)
@@ -104,11 +107,26 @@ async def lines_moved(connection_id: UUID) -> None:
     there = await told_money.of_findings(ids)
     for finding_id in sorted(ids):
         said = await standing(finding_id)
-        if said is None or there.get(finding_id, (0, said.currency)) == (said.amount, said.currency):
+        if said is None or there.get(finding_id, (0, said.currency)) == (
+            said.amount - (said.claim or 0),
+            said.currency,
+        ):
             continue
         finding, payment = await lock(finding_id)
         if finding.resolved_at is not None:
             await reopen(finding, payment, "The reports tell other money of it now.", BOOKS)
+    await _claims_moved(connection_id)
+
+
+async def _claims_moved(connection_id: UUID) -> None:
+    """Another claim is left than a person has given up. What is missing no longer is done with that."""
+    for finding_id in await claims.no_longer(connection_id):
+        finding, payment = await lock(finding_id)
+        if finding.resolved_at is None:
+            continue
+        await reopen(finding, payment, "Another claim is left of it now.", BOOKS)
+        if claims.may_come(finding) and (await claims.of_findings([finding])).get(finding_id, 0) == 0:
+            await execute(_CLOSE_MISSING, finding_id)
 
 
 async def money_moved(payment: Payment, cause_of_entry: str) -> None:

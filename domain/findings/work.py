@@ -118,7 +118,9 @@ async def confirm(principal: Principal, finding_id: UUID, cause: Cause) -> Resol
         reason = ClosingReason(said.reason)
         account = Account(said.account) if said.account else None
         now = await postings.moved(reason, account, suspended, payment)
-        if (now.amount, now.tax) != (said.amount, said.tax) or facts_of(finding) != said.facts:
+        if (now.amount, now.tax, now.claim) != (said.amount, said.tax, said.claim or 0) or facts_of(
+            finding
+        ) != said.facts:
             raise InvalidState("It has changed since: say anew what became of it.", path=_PATH, current_state="CHANGED")
         postings.check_declared(account, suspended)
         await _start(said, finding, payment, principal, cause)
@@ -230,7 +232,7 @@ async def check(
 async def _check_duplicate(finding: Finding, other: Finding, suspended: Suspended, known: Beside | None) -> None:
     """The other one is about the same money, which stays its own: it is open, and is no duplicate of this."""
     path = _DUPLICATE_PATH
-    if suspended.own == 0 or suspended.is_payout:
+    if suspended.own == 0 or suspended.is_payout or suspended.may_come:
         if other.resolved_at is not None and other.reason == ClosingReason.DUPLICATE_OF:
             raise InvalidState("That one is a duplicate itself: name the first.", path=path, current_state="RESOLVED")
         return
@@ -274,6 +276,7 @@ async def _propose(
         account=wanted.account.value if wanted.account else None,
         amount=moved.amount,
         tax=moved.tax,
+        claim=moved.claim or None,
         came=wanted.came.minor_units if wanted.came else None,
         currency=suspended.currency,
         money_of=suspended.name,

@@ -43,6 +43,7 @@ class FindingResolution(Model):
     account = fields.CharField(max_length=24, null=True)  # of Account: where CORRECTED takes the money
     amount = fields.BigIntField()  # minor units that leave SUSPENSE
     tax = fields.BigIntField()  # VAT within it
+    claim = fields.BigIntField(null=True)  # minor units of it that were in PSE_CLEARING until then
     came = fields.BigIntField(null=True)  # minor units that the PSE gave of what was claimed
     currency = fields.CharField(max_length=3)
     money_of: str | None = fields.TextField(null=True)  # the name under which the money is booked as taken

@@ -29,6 +29,11 @@ _SUMMARY: Final = """query Summary($filter: FindingFilter) { findingsSummary(fil
 _WATCH: Final = f"""subscription Watch($after: String, $filter: FindingFilter) {{
   findingsChanged(after: $after, filter: $filter) {{ __typename
     ... on FindingChangedMessage {{ cursor finding {{ {_SHORT} }} }} }} }}"""
+_WHERE: Final = {
+    "PAYOUT_MISSING": "On its way to the bank",
+    "AMOUNT_MISMATCH": "In SUSPENSE or PSE_CLEARING",
+    "MISSING_IN_REPORT": "In PSE_CLEARING",
+}
 FindingId = Annotated[str, typer.Argument(help="Of `estorno findings list`.")]
 Form = Annotated[str, typer.Option("--format", help="text, or json: one document.")]
 Kinds = Annotated[list[str] | None, typer.Option("--kind", help="As AMOUNT_MISMATCH; may be repeated.")]
@@ -88,8 +93,7 @@ def show(
     sides = found["sides"]
     _wrapped(f"Ours: {sides['ours']}")
     _wrapped(f"Theirs: {sides['theirs']}")
-    where = "On its way to the bank" if found["kind"] == "PAYOUT_MISSING" else "In SUSPENSE"
-    _wrapped(f"{where}: {found['inSuspense']['display']}")
+    _wrapped(f"{_WHERE.get(found['kind'], 'In SUSPENSE')}: {found['inSuspense']['display']}")
     if (said := found["proposal"]) is not None:
         _wrapped(f"{said['proposedBy']} says {said['reason']} ({said['note']}): another person must confirm it.")
     if found["resolution"]:

@@ -37,6 +37,7 @@ ENTRIES: Final[Mapping[str, str]] = {
     "CAPTURE": N_("Payment registered"),
     "CHARGEBACK": N_("Chargeback"),
     "CHARGEBACK_REVERSED": N_("Chargeback reversed"),
+    "CLAIM_GIVEN_UP": N_("Said of a claim that no report settles"),
     "CONVERT": N_("Conversion"),
     "DECLARE_REFUND_TAX": N_("VAT of a refund declared later"),
     "DECLARE_TAX": N_("VAT of a sale declared later"),

@@ -105,9 +105,9 @@ class FindingResolutionInput:
     account: str | None = strawberry.field(
         default=None,
         description="With CORRECTED, where something is in SUSPENSE: SALES_RETURNS, CHARGEBACKS, FEES, "
-        "PSE_ADJUSTMENTS, FX_DIFFERENCES or ROUNDING; of a payout on its way to the bank one of the last four. Where "
-        "it is VAT of what turned out to be a refund: OUTPUT_VAT (a tax document takes it back; its number is in the "
-        "note), or VAT_LOST.",
+        "PSE_ADJUSTMENTS, FX_DIFFERENCES or ROUNDING; of a payout on its way to the bank, or of what is left of a "
+        "claim, one of the last four. Where it is VAT of what turned out to be a refund: OUTPUT_VAT (a tax document "
+        "takes it back; its number is in the note), or VAT_LOST.",
     )
     came: MoneyInput | None = strawberry.field(
         default=None, description="With CLAIMED_FROM_PSE: what the PSE gave. Left out: nothing."

@@ -234,7 +234,8 @@ class Finding(Scoped, relay.Node):
         return FindingSides(ours=_json(told.ours), theirs=_json(told.theirs), differs=list(told.differs))
 
     @strawberry.field(
-        description="What of it is in SUSPENSE, or of a payout on its way to the bank: what a resolution has to move."
+        description="What of it is in SUSPENSE, of a payout on its way to the bank, or in PSE_CLEARING of a claim that "
+        "no report settles: what a resolution has to move."
     )
     async def in_suspense(self, info: Info) -> Money:
         found = await info.context.loaders.one(money.of_each, self.row.id)

@@ -298,7 +298,7 @@ async def test_what_a_person_resolved_was_over_and_is_told_again_is_open_again(d
     await a_night(shop, *wrong[:-1])
     assert await open_findings() == told
     for found in await Finding.filter(resolved_at=None):
-        await theirs.say(found, ClosingReason.EXPLAINED)
+        await theirs.say(found, ClosingReason.WRITE_OFF)
     await a_night(shop, *wrong)  # while it is so, it stays resolved
     assert await open_findings() == []
     for lines, still in ((right, []), (wrong, told), (right, []), (wrong, told)):

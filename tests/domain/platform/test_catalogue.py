@@ -200,6 +200,7 @@ CHECKS = {
     "finding_events_file_attached",
     "finding_events_kind_known",
     "finding_resolutions_by_two",
+    "finding_resolutions_claim",
     "finding_resolutions_confirmed_whole",
     "finding_resolutions_explained_moves_nothing",
     "finding_resolutions_other_finding",

@@ -13,19 +13,21 @@ BOOKS: Final = (
         (
             Edit(
                 postings.post,
-                """                cause=f"{CAUSE}{said.id}/{entry}{end}",
+                """                cause=f"{CAUSE}{said.id}/{part.entry}{_of_claim(part, finding)}{end}",
                 request_id=cause.request_id,
-                payment_id=payment_id,
-                reverse=reverse is not (amount < 0),
+                payment_id=finding.payment_id if part.is_claim or not told_money.is_told(finding) else None,
+                refund_id=finding.refund_id if part.entry is Entry.CLAIM_GIVEN_UP else None,
+                reverse=reverse is not (part.amount < 0),
             )
-            for entry, amount, tax in _entries(
+            for part in _parts(
 """,
-                """                cause=f"{CAUSE}{said.id}/{entry}{end}{again}",
+                """                cause=f"{CAUSE}{said.id}/{part.entry}{_of_claim(part, finding)}{end}{again}",
                 request_id=cause.request_id,
-                payment_id=payment_id,
-                reverse=reverse is not (amount < 0),
+                payment_id=finding.payment_id if part.is_claim or not told_money.is_told(finding) else None,
+                refund_id=finding.refund_id if part.entry is Entry.CLAIM_GIVEN_UP else None,
+                reverse=reverse is not (part.amount < 0),
             )
-            for again in ("", "/again") for entry, amount, tax in _entries(
+            for again in ("", "/again") for part in _parts(
 """,
             ),
         ),

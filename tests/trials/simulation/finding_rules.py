@@ -37,6 +37,7 @@ _MOVING: Final = (
     ClosingReason.REFUND_OF_OURS,
     ClosingReason.CLAIMED_FROM_PSE,
 )
+_GIVING: Final = (ClosingReason.WRITE_OFF, ClosingReason.FEE, ClosingReason.CLAIMED_FROM_PSE)  # of claims
 _NOTE: Final = "The PSE's statement says so."
 
 
@@ -101,9 +102,14 @@ class FindingRules(RuleBasedStateMachine):
         own = suspended.own
         if own == 0:
             return Resolution(ClosingReason.EXPLAINED, _NOTE)
+        if suspended.may_come and pick % 2 == 0:
+            return Resolution(ClosingReason.EXPLAINED, _NOTE)
+        is_claim = suspended.claim != 0
         if pick == 0:
-            return Resolution(ClosingReason.CORRECTED, _NOTE, account=Account.SALES_RETURNS)
-        reason = _MOVING[pick % len(_MOVING)]
+            account = Account.ROUNDING if is_claim else Account.SALES_RETURNS
+            return Resolution(ClosingReason.CORRECTED, _NOTE, account=account)
+        moving = _GIVING if is_claim else _MOVING
+        reason = moving[pick % len(moving)]
         claimed = reason is ClosingReason.CLAIMED_FROM_PSE and own > 0
         came = Money(own // 2, suspended.currency) if claimed else None
         return Resolution(reason, _NOTE, came=came)
