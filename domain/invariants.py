@@ -247,14 +247,6 @@ _QUERIES: Final[Mapping[str, str]] = {
     **BANK,
     "claims given up: what people give up of a claim is booked exactly while it stands": CLAIMS_GIVEN_UP,
     "given up: what people give up of a payout is booked while they do, and is not at the bank": GIVEN_UP,
-    "fx: no more is booked as a difference than conversions have left open": """
-        SELECT format('connection %s %s: conversions %s, differences %s', connection_id, currency, converted, booked)
-               AS detail
-        FROM (SELECT connection_id, currency, coalesce(sum(moved) FILTER (WHERE entry = 'CONVERT'), 0) AS converted,
-                coalesce(-sum(moved) FILTER (WHERE entry = 'FX_DIFFERENCE'), 0) AS booked
-              FROM (SELECT connection_id, currency, entry, CASE debit WHEN 'FX_CLEARING' THEN amount ELSE -amount END
-                    AS moved FROM ledger_entries WHERE entry IN ('CONVERT', 'FX_DIFFERENCE')) m GROUP BY 1, 2) f
-        WHERE booked <> 0 AND (sign(booked) <> sign(converted) OR abs(booked) > abs(converted))""",
     "bank once: one line proves a payout, and what a line proves is that line": """
         SELECT format('payout %s is in %s proofs that stand', payout_id, count(*)) AS detail
         FROM payout_proofs WHERE voided_at IS NULL GROUP BY payout_id HAVING count(*) > 1

@@ -8,10 +8,9 @@ from domain.settlements.balances import WANTED
 from domain.settlements.booked import BY_TYPE as _BY_TYPE
 from domain.settlements.booked import LARGEST
 from domain.settlements.booked import OF_PAYMENT as _OF_PAYMENT
+from domain.settlements.differences import GAINED, SCALES
 from domain.settlements.payouts import WANTED as _PAID
 
-# How many minor units are one unit of a `currency`.
-_SCALES: Final = " ".join(f"WHEN '{currency}' THEN {10**places}" for currency, places in EXPONENTS.items())
 _KNOWN: Final = f"({', '.join(repr(name) for name in EXPONENTS)})"
 
 SETTLEMENTS: Final[Mapping[str, str]] = {
@@ -29,7 +28,7 @@ SETTLEMENTS: Final[Mapping[str, str]] = {
           WHERE s.voided_at IS NULL AND s.booked_as <> 'NONE' GROUP BY 1, 2, 3),
         told AS (
           SELECT connection_id, currency, sum(CASE WHEN settled_currency IS NULL THEN amount
-            ELSE round(amount * CASE currency {_SCALES} END) END) AS amount FROM lines GROUP BY 1, 2
+            ELSE round(amount * CASE currency {SCALES} END) END) AS amount FROM lines GROUP BY 1, 2
           UNION ALL SELECT p.connection_id, t.settled_currency, -sum(t.settled) FROM payout_parts t
             JOIN payouts p ON p.id = t.payout_id WHERE t.voided_at IS NULL GROUP BY 1, 2)
         SELECT format('connection %s %s: reports %s, ledger %s', coalesce(b.connection_id, l.connection_id),
@@ -91,6 +90,15 @@ SETTLEMENTS: Final[Mapping[str, str]] = {
                       coalesce(l.amount, 0)) AS detail
         FROM wanted w FULL JOIN (SELECT connection_id, currency, sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount
             ELSE -amount END) AS amount FROM ledger_entries WHERE entry = 'PROVE_OPENING' GROUP BY 1, 2) l
+          USING (connection_id, currency)
+        WHERE coalesce(w.amount, 0) <> coalesce(l.amount, 0)""",  # noqa: S608 - ours
+    "fx: differences are what conversions left of payments whose money has all gone out again": f"""
+        SELECT format('connection %s %s: lines %s, ledger %s', coalesce(w.connection_id, l.connection_id),
+                      coalesce(w.currency, l.currency), coalesce(w.amount, 0), coalesce(l.amount, 0)) AS detail
+        FROM (SELECT p.connection_id, g.currency, sum(g.amount) AS amount FROM ({GAINED}) g
+              JOIN payments p ON p.id = g.payment_id GROUP BY 1, 2) w
+        FULL JOIN (SELECT connection_id, currency, sum(CASE debit WHEN 'FX_CLEARING' THEN amount ELSE -amount END)
+              AS amount FROM ledger_entries WHERE entry = 'FX_DIFFERENCE' GROUP BY 1, 2) l
           USING (connection_id, currency)
         WHERE coalesce(w.amount, 0) <> coalesce(l.amount, 0)""",  # noqa: S608 - ours
     "lines: what a line settles exists and belongs together": """

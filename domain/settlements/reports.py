@@ -20,7 +20,7 @@ from domain.platform import copying
 from domain.platform.database import connection as current
 from domain.platform.database import execute, rows
 from domain.pse.reporting import ReadReport, ReportFile
-from domain.settlements import balances, batches, own_lines, payouts, pieces, repeats
+from domain.settlements import balances, batches, differences, own_lines, payouts, pieces, repeats
 from domain.settlements.batches import Moved, added, by_currency, undone
 from domain.settlements.frames import AddedUp, Frames
 
@@ -219,6 +219,7 @@ async def store(
         ]
     )
     await ledger.post(await balances.openings(connection, report_id, business_date, request_id))
+    await ledger.post(await differences.postings(connection, report_id, business_date, lines, request_id))
     return report
 
 
