@@ -87,7 +87,9 @@ async def test_who_signs_in_by_a_makers_link_is_told_that_this_is_why_they_do_no
     await _hand_in_all(browser, path)
     assert (await browser.send(path, "submit", {})).status_code == 303
     assert (await browser.http.post(link[0])).status_code == 303
-    refused = await browser.send(path, "start", {})
+    page = await browser.page(path)
+    assert ('id="form-start"' in page, "the link by which you signed in" in page) == (False, True)
+    refused = await browser.send(path, "preflight", {"do": "start"})
     assert (refused.status_code, "You signed in by a link that one of them made" in refused.text) == (422, True)
 
 
