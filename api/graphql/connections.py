@@ -117,7 +117,8 @@ class ConnectionApplication:
         return list(info.context.settings.egress_ips)
 
     @strawberry.field(
-        description="Whether you had a part in what it is, or may have: then another person reviews it and lets it go live."
+        description="Whether you had a part in what it is, or may have: then another person reviews it and lets it "
+        "go live."
     )
     async def is_yours(self, info: Info) -> bool:
         return await steps.is_a_maker(info.context.principal, self.row)
