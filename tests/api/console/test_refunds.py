@@ -149,6 +149,7 @@ async def test_who_ends_a_doubt_sees_what_another_has_said_and_what_their_own_wo
     await sign_in(browser, "ADMINISTRATOR", "Bruno", "bruno@example.com")
     page = await browser.page(path)
     assert "Ana has said: Yes, it is there." in page
+    assert '<details class="do" open><summary>Resolve the doubt' in page, "what waits for them is not folded away"
     assert ">PAID<" not in page, "a code is no word"
     assert (await browser.send(path, "resolve_doubt", said)).status_code == 303
     done = await browser.page(path)
