@@ -67,6 +67,11 @@ def number(given: int | Decimal | str | None) -> str:
     return _NONE if given is None else numbers.format_decimal(Decimal(given), locale=way.get().locale)
 
 
+def exact(given: Decimal | str) -> str:
+    """With the language's separators and every decimal that it has."""
+    return numbers.format_decimal(Decimal(given), locale=way.get().locale, decimal_quantization=False)
+
+
 def percent(given: Decimal | str | None) -> str:
     """`99.4 %` of a share such as 0.994."""
     if given is None:
@@ -174,6 +179,7 @@ def size(given: int | str | None) -> str:
 FILTERS: Final = {
     "money": money,
     "number": number,
+    "exact": exact,
     "percent": percent,
     "moment": moment,
     "clock": clock,

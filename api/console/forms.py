@@ -1,6 +1,7 @@
 """Forms: what was typed, what is wrong with it, at its field, and the files that came with it."""
 
 import hashlib
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -79,7 +80,16 @@ def _problem(error: Mapping[str, Any], post: Post) -> FieldProblem:
     dotted = ".".join(path)
     named = post.fields.get(dotted) or post.fields.get(path[0] if path else "")
     more = {name: value for name, value in error.items() if name not in ("code", "message", "path", "__typename")}
-    return FieldProblem(str(error["code"]), str(error["message"]), path, more, named or (path[0] if path else ""))
+    said = _at_its_field(str(error["message"]), path)
+    return FieldProblem(str(error["code"]), said, path, more, named or (path[0] if path else ""))
+
+
+def _at_its_field(said: str, path: Sequence[str]) -> str:
+    """The sentence without the API's name of its field, which nobody sees on a page: it stands at the field."""
+    for name in {".".join(path), *path[-1:]} - {""}:
+        said = said.replace(f"`{name}`", _("this field"))
+        said = re.sub(rf"(^|(?<=[.!?。] )){re.escape(name)}(?![\w.])", _("This field"), said)
+    return said
 
 
 async def files_taken_in(

@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import HTMLResponse
 
 from api.console import formats, happened, names, statics
+from api.console.findings import words as findings
 from api.console.formats import ReaderLocale, way
 from api.console.page import new_key
 from api.console.person import PREFIX, THEMES, Look
@@ -81,6 +82,7 @@ def _environment() -> Environment:
             "rule": names.rule,
             "rule_why": names.rule_why,
             "said_by": names.said_by,
+            "decided": findings.decided,
         }
     )
     made.globals.update(

@@ -82,10 +82,12 @@ class ConnectionApplication:
     reviewed_by: str | None
     created_at: DateTime
     connection: PseConnection = strawberry.field(description="How it is doing.")
+    row: strawberry.Private[Row]
 
     @classmethod
     def of(cls, row: Row) -> "ConnectionApplication":
         return cls(
+            row=row,
             connection=PseConnection.of(row),
             id=strawberry.ID(str(row.id)),
             pse=row.pse,
@@ -113,6 +115,13 @@ class ConnectionApplication:
     )
     def egress_ips(self, info: Info) -> list[str]:
         return list(info.context.settings.egress_ips)
+
+    @strawberry.field(
+        description="Whether you had a part in what it is, or may have: then another person reviews it and lets it "
+        "go live."
+    )
+    async def is_yours(self, info: Info) -> bool:
+        return await steps.is_a_maker(info.context.principal, self.row)
 
     @strawberry.field(description="What it is made of; no values.")
     def fields(self) -> list[ConnectionField]:

@@ -72,6 +72,7 @@ class AlertReader:
     merchant: str
     zone: ZoneInfo
     address: str
+    kept: str = ""  # marks that where it is read are none: a page has no Markdown
 
     @property
     def locale(self) -> Locale:
@@ -81,6 +82,10 @@ class AlertReader:
     def word(self, name: str) -> str:
         """One of ours."""
         return _WORDS[self.language][name]
+
+    def named(self, given: str) -> str:
+        """A name that others have given, as it can be shown where this is read."""
+        return named(given, kept=self.kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,7 @@ def markdown(sections: Sequence[Section], reader: AlertReader) -> str:
 def _facts(alert: Alert, reader: AlertReader, where: str) -> Mapping[str, Any]:
     facts: Mapping[str, Any] = alert.facts
     return {
-        "where": named(where),
+        "where": reader.named(where),
         "count": NumberAndWord(alert.count, f"{numbers.format_decimal(alert.count, locale=reader.locale)} "),
         "each": NumberAndWord(alert.count, ""),
         "money": sums(alert.amounts, reader),
@@ -192,7 +197,7 @@ def _facts(alert: Alert, reader: AlertReader, where: str) -> Mapping[str, Any]:
 
 
 def _names(alert: Alert, reader: AlertReader) -> str:
-    shown = [named(one.get("name", "")) for one in alert.subjects[:NAMES_MAX]]
+    shown = [reader.named(one.get("name", "")) for one in alert.subjects[:NAMES_MAX]]
     if (left := alert.count - len(shown)) > 0 and shown:
         shown.append(reader.word("more").format(count=numbers.format_decimal(left, locale=reader.locale)))
     return ", ".join(one for one in shown if one) or _NONE

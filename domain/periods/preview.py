@@ -76,7 +76,8 @@ _QUERIES: Final = {
 _COUNTED: Final = (
     "WITH given AS (SELECT $1::uuid, $2::date, $3::date, $4::text), found AS MATERIALIZED ({query}) "  # noqa: S608
     "SELECT (SELECT count(*) FROM found) AS count, "
-    f"ARRAY(SELECT one FROM found LIMIT {_EXAMPLES_MAX}) AS examples"
+    "ARRAY(SELECT one FROM (SELECT one, row_number() OVER () AS at FROM found) f GROUP BY one ORDER BY min(at) "
+    f"LIMIT {_EXAMPLES_MAX}) AS examples"  # of five findings of one kind, one and not five times the same
 )
 
 

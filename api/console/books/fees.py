@@ -1,5 +1,6 @@
 """Fee schedules and rates of exchange: listed, entered, imported, withdrawn."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ ORIGINAL: Final = {
     "RETURNED": N_("Comes back when all is refunded"),
 }
 SIDES: Final = {"SINGLE": N_("One rate"), "SELL": N_("Selling"), "BUY": N_("Buying")}
+_LINE: Final = re.compile(r"line (?P<line>\d+) of (?P<file>.*)", re.DOTALL)  # domain/settlements/converted.py
 ORIGINS: Final = {"ENTERED": N_("Entered"), "IMPORTED": N_("Imported"), "REPORT": N_("The PSE's own")}
 
 
@@ -103,7 +105,15 @@ def rates(asked: Asked, data: Data) -> Mapping[str, Any]:
         "layouts": [("GENERIC", _("CSV with a header")), ("PTAX", "PTAX")],
         "SIDES": SIDES,
         "ORIGINS": ORIGINS,
+        "told_source": told_source,
     }
+
+
+def told_source(rate: Mapping[str, Any]) -> str:
+    """Where a rate is from: what people wrote as they wrote it, of a PSE's report its line in words."""
+    source = str(rate["source"])
+    found = _LINE.fullmatch(source) if rate["origin"] == "REPORT" else None
+    return _("line %(line)s of %(file)s") % found.groupdict() if found else source
 
 
 def _rate(asked: Asked) -> Mapping[str, Any]:

@@ -36,6 +36,7 @@ PAGES: Final = (
         months.one,
         section=_BOOKS,
         posts=months.POSTS,
+        statements=16,  # what stands in the way, and what each kind of finding is called
     ),
     Page(
         f"{_BOOKS}/journals",

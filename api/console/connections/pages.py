@@ -40,7 +40,6 @@ def _newest(data: Data, name: str) -> Mapping[str, Any] | None:
 def _one(asked: Asked, data: Data) -> Mapping[str, Any]:
     one = data["connectionApplication"]
     preflight, certification = _newest(data, "preflightRuns"), _newest(data, "certificationRuns")
-    own = steps.submitted_by_reader(one, data["viewer"]["holder"])
     runs = [run["id"] for run in (preflight, certification) if run is not None and run["outcome"] is None]
     return {
         "states": said.STATES,
@@ -56,8 +55,8 @@ def _one(asked: Asked, data: Data) -> Mapping[str, Any]:
         "way": steps.way_in(one, preflight),
         "sentence": steps.sentence(one),
         "resting": steps.resting(one),
-        "possible": steps.possible(one, asked.may, own=own),
-        "impossible": steps.impossible(one, asked.may, own=own),
+        "possible": steps.possible(one, asked.may),
+        "impossible": steps.impossible(one, asked.may, data["viewer"]["holder"]),
     }
 
 

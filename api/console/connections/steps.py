@@ -90,9 +90,9 @@ def submitted_by_reader(one: Mapping[str, Any], holder: str) -> bool:
     return found == holder
 
 
-def possible(one: Mapping[str, Any], may: Callable[[str], bool], *, own: bool) -> list[str]:
+def possible(one: Mapping[str, Any], may: Callable[[str], bool]) -> list[str]:
     """The forms that can be sent now."""
-    state, manages, reviews = one["state"], may("MANAGE_CONNECTIONS"), may("REVIEW_CONNECTIONS") and not own
+    state, manages, reviews = one["state"], may("MANAGE_CONNECTIONS"), may("REVIEW_CONNECTIONS") and not one["isYours"]
     can = {
         "document": state == "DRAFT" and manages,
         "submit": state == "DRAFT" and not one["missingDocuments"] and manages,
@@ -107,16 +107,30 @@ def possible(one: Mapping[str, Any], may: Callable[[str], bool], *, own: bool) -
     return [name for name, yes in can.items() if yes]
 
 
-def impossible(one: Mapping[str, Any], may: Callable[[str], bool], *, own: bool) -> Sequence[str]:
+def _not_reviewed(one: Mapping[str, Any], may: Callable[[str], bool], holder: str) -> Sequence[str]:
+    """Why who reads does not review it; empty: they do."""
+    if not may("REVIEW_CONNECTIONS"):
+        return [_("Review and go live: needs somebody who has REVIEW_CONNECTIONS.")]
+    if submitted_by_reader(one, holder):
+        return [_("Review and go live: needs somebody else than you, for you submitted it.")]
+    if not one["isYours"]:
+        return []
+    return [
+        _(
+            "Review and go live: needs somebody else. You typed its keys or handed in a document, or the link by which "
+            "you signed in was made by somebody who did, or theirs by you. Sign in with your company account, or have "
+            "the operator make the link (estorno sign-in link)."
+        )
+    ]
+
+
+def impossible(one: Mapping[str, Any], may: Callable[[str], bool], holder: str) -> Sequence[str]:
     """What would come next and is not for who reads, and why."""
     state, found = one["state"], []
     if state == "DRAFT" and one["missingDocuments"]:
         found.append(_("Submit: documents are missing."))
     if state in ("SUBMITTED", "UNDER_REVIEW", "CERTIFIED"):
-        if own:
-            found.append(_("Review and go live: needs somebody else than you, for you submitted it."))
-        elif not may("REVIEW_CONNECTIONS"):
-            found.append(_("Review and go live: needs somebody who has REVIEW_CONNECTIONS."))
+        found += _not_reviewed(one, may, holder)
     if state in ("SUBMITTED", "REJECTED") and may("MANAGE_CONNECTIONS"):
         found.append(_("Replace the keys: make it a draft again first."))
     if state == "UNDER_REVIEW" and may("MANAGE_CONNECTIONS"):

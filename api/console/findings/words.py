@@ -1,10 +1,12 @@
 """The words, signs and colours of findings: states, gravity, reasons, what was done, and what the two sides name."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
+from api.console.books.names import account
 from api.console.names import Sign
-from api.console.words import N_
+from api.console.words import N_, _
 
 STATES: Final[Mapping[str, Sign]] = {
     "OPEN": Sign("◐", N_("Open"), "doubt"),
@@ -103,3 +105,15 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "DOUBT_UNRESOLVED": N_("Say on the refund's page whether the money has left: that closes it."),
     "REPORT_UNCONFIRMED": N_("Confirm or refuse the report among those that were handed in: that closes it."),
 }
+
+
+def decided(said: str) -> str:
+    """A refusal with the API's names of decisions and of suspense as the page calls them."""
+    return _CODES.sub(lambda found: f"“{_word(found[0])}”", said)
+
+
+def _word(code: str) -> str:
+    return account(code) if code == "SUSPENSE" else _(REASONS[code][0])
+
+
+_CODES: Final = re.compile(rf"(?<![A-Z_])(?:{'|'.join((*REASONS, 'SUSPENSE'))})(?![A-Z_])")

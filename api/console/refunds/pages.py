@@ -8,7 +8,7 @@ from api.console.page import Asked, Data, Done, Live, Nav, Page, Post, Unsendabl
 from api.console.refunds import actions, exporting, listed
 from api.console.refunds.bundle import bundle
 from api.console.refunds.sentences import sentence
-from api.console.refunds.timeline import SHOWN, cut, timeline
+from api.console.refunds.timeline import SHOWN, cut, said_of_doubt, timeline
 from api.console.words import N_, _
 
 _LIST: Final = "/refunds"
@@ -37,6 +37,7 @@ def _seen(asked: Asked, data: Data) -> Mapping[str, Any]:
         "shown": shown,
         "SHOWN": SHOWN,
         "possible": possible,
+        "said": said_of_doubt(refund),
         "impossible": actions.impossible(refund, asked.may),
     }
 

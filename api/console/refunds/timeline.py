@@ -31,6 +31,7 @@ SHOWN: Final = {
     "webhooks": N_("Webhooks"),
     "books": N_("Books"),
 }
+_VERDICTS: Final = {"PAID": N_("Yes, it is there"), "NOT_PAID": N_("No, it is not there")}
 # How many are shown; the document asks for one more, so that it is known whether there is one.
 # Of calls and webhooks the newest are shown; one more is asked for, so that it is known whether there are more.
 _MOST: Final = {"calls": 20, "webhooks": 20, "findings": 20}
@@ -97,8 +98,19 @@ def _events(refund: Mapping[str, Any]) -> Iterator[Happening]:
             by=happened.who(one["actor"]),
             state=one["status"] if one["status"] != one["previousStatus"] else "",
             said=happened.account(one["message"] or ""),
-            code=rule(one["code"] or ""),
+            code=_(_VERDICTS[one["code"]]) if one["code"] in _VERDICTS else rule(one["code"] or ""),
         )
+
+
+def said_of_doubt(refund: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The word of one person that waits for another's, newest: who, when, what; None: there is none."""
+    for one in reversed(refund["events"]):
+        if one["status"] != one["previousStatus"] or one["kind"] == "DOUBT_CONFIRMED":
+            return None
+        if one["kind"] == "DOUBT_PROPOSED":
+            who, what = happened.who(one["actor"]), _(_VERDICTS.get(one["code"], one["code"]))
+            return {"who": who, "actor": one["actor"], "at": one["occurredAt"], "what": what, "where": one["message"]}
+    return None
 
 
 def _calls(refund: Mapping[str, Any]) -> Iterator[Happening]:

@@ -150,7 +150,11 @@ class Alert:
         merchant = await info.context.loaders.one(find.merchants_of, self.row.merchant_id)
         assert merchant is not None, "An alert is of a merchant."
         return AlertReader(
-            locale_of(locale, None), merchant.name, ZoneInfo(merchant.zone), info.context.settings.address
+            locale_of(locale, None),
+            merchant.name,
+            ZoneInfo(merchant.zone),
+            info.context.settings.address,
+            kept="_",  # of a token's mark: who looks for it finds it as it is
         )
 
     async def _where(self, info: Info, reader: AlertReader) -> str:

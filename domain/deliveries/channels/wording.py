@@ -128,19 +128,20 @@ def said(text: object) -> str:
     return _LIKE_A_SECRET.sub(ELLIPSIS, shown).strip()[:_SAID_MAX]
 
 
-def unmarked(text: str) -> str:
+def unmarked(text: str, *, kept: str = "") -> str:
     """A name that others have given, without what a dialect of Markdown would take for a mark, a link or a mention."""
     plain = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(plain.translate(_MARKS).split())
+    return " ".join("".join(one if one in kept else one.translate(_MARKS) for one in plain).split())
 
 
-def named(text: str) -> str:
+def named(text: str, *, kept: str = "") -> str:
     """The same, without what a chat or a mail program would make a link of by itself.
 
     A dot before what may be the end of a domain, those of an IPv4 address, and the colon of a scheme become `·`: it is
     read as before, and leads nowhere. What a shop, a PSE or a customer has typed is never one click away from our word.
+    `kept`: a mark that where it is shown is none.
     """
-    plain = _SCHEME.sub(_DOT, unmarked(text))
+    plain = _SCHEME.sub(_DOT, unmarked(text, kept=kept))
     return _NUMBERS.sub(rf"\1{_DOT}\2{_DOT}\3{_DOT}\4", _DOMAIN.sub(_DOT, plain))
 
 

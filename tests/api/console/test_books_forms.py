@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from html import unescape
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from domain.models import (
     BankStatement,
     Export,
     FeeSchedule,
+    Finding,
     FxRate,
     JournalAccount,
     Payout,
@@ -58,6 +60,14 @@ async def test_a_month_is_proposed_by_one_and_closed_by_another_and_stays_as_it_
     later = f"/books/month?month={utc_today():%Y-%m}"
     early = await browser.send(later, "propose", {"why": "Too early."})
     assert (early.status_code, "can be closed from" in early.text) == (422, True)
+    for mark in ("one", "two"):
+        await Finding.create(
+            id=uuid4(), merchant_id=browser.shop.id, connection_id=browser.shop.connection.id, kind="CONTRADICTION",
+            fingerprint=mark, amount=1, currency="BRL", detail={}, explanation="x", action="x",
+        )  # fmt: skip
+    found = await browser.page(later)
+    assert found.count("/findings?kind=CONTRADICTION") == 1, "a kind once, by its name, with where it is worked off"
+    assert "CONTRADICTION" not in re.sub(r"<[^>]*>", "", found.split("<main", 1)[1])
 
 
 async def test_a_proposal_is_taken_back(browser: Browser) -> None:
@@ -146,7 +156,7 @@ async def test_fees_are_entered_imported_and_withdrawn(browser: Browser) -> None
 
 
 async def test_rates_are_entered_imported_and_withdrawn(browser: Browser) -> None:
-    rate = {"base": "USD", "quote": "BRL", "rate": "5,4321", "since": "2026-11-20", "source": "Banco Central"}
+    rate = {"base": "USD", "quote": "BRL", "rate": "1234,554321", "since": "2026-11-20", "source": "Banco Central"}
     wrong = await browser.send("/books/rates", "set", {**rate, "rate": "five"})
     assert (wrong.status_code, 'href="#set-rate"' in wrong.text) == (422, True)
     await _done(browser, "/books/rates", "set", rate)
@@ -157,6 +167,15 @@ async def test_rates_are_entered_imported_and_withdrawn(browser: Browser) -> Non
     )
     await _done(browser, "/books/rates", "withdraw", {})
     assert await FxRate.filter(withdrawn_at=None).count() == 1
+    await FxRate.create(
+        merchant_id=browser.shop.id, base="USD", quote="COP", side="SINGLE", rate=Decimal("4123.554321"),
+        valid_from=utc_today(), valid_to=utc_today(), origin="REPORT", source="line 4 of report.csv", batch_id=uuid4(),
+        connection_id=browser.shop.connection.id, entered_by="the night",
+    )  # fmt: skip
+    browser.http.cookies.set("estorno-language", "pt-BR")
+    page = await browser.page("/books/rates")
+    assert ("linha 4 de report.csv" in page, "line 4" in page) == (True, False)
+    assert ("4.123,554321<" in page, "1.234,554321<" in page) == (True, True)
 
 
 async def test_a_line_that_is_the_sum_of_two_payouts_is_suggested_and_proves_both_by_hand(browser: Browser) -> None:

@@ -70,7 +70,12 @@ async def test_two_people_take_a_connection_from_a_draft_to_live_and_out_again(b
         await applications.certified(held, Cause("certification", "certification"))
     assert "move real money" in await browser.page(path)
     assert (await browser.send(path, "activate", {})).status_code == 303
-    assert (await browser.send(path, "suspend", {})).status_code == 422
+    silent = await browser.send(path, "suspend", {})
+    assert (silent.status_code, "in this field: whoever" in silent.text, "`comment`" in silent.text) == (
+        422,
+        True,
+        False,
+    )
     assert (await browser.send(path, "suspend", {"comment": "They have a bad day."})).status_code == 303
     assert (await Connection.get(id=row.id)).state is ConnectionState.SUSPENDED
     assert (await browser.send(path, "activate", {"comment": "It is over."})).status_code == 303
@@ -87,7 +92,9 @@ async def test_who_signs_in_by_a_makers_link_is_told_that_this_is_why_they_do_no
     await _hand_in_all(browser, path)
     assert (await browser.send(path, "submit", {})).status_code == 303
     assert (await browser.http.post(link[0])).status_code == 303
-    refused = await browser.send(path, "start", {})
+    page = await browser.page(path)
+    assert ('id="form-start"' in page, "the link by which you signed in" in page) == (False, True)
+    refused = await browser.send(path, "preflight", {"do": "start"})
     assert (refused.status_code, "You signed in by a link that one of them made" in refused.text) == (422, True)
 
 

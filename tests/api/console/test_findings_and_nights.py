@@ -83,7 +83,8 @@ async def test_what_is_booked_is_seen_before_it_is_said_and_a_second_person_conf
     seen = await browser.page(f"{path}/resolve?reason=REFUND_OF_OURS")
     assert [one in seen for one in ("Sales returns", "VAT to be reversed", "R$8.20", "R$1.80")] == [True] * 4
     assert "another person must confirm" not in seen
-    assert "is in SUSPENSE" in await browser.page(f"{path}/resolve?reason=EXPLAINED")
+    unsaid = (await browser.page(f"{path}/resolve?reason=EXPLAINED")).split("<main", 1)[1]
+    assert ("is in “Suspense”: say where it belongs (“Give it up”" in unsaid, ", FEE" in unsaid) == (True, False)
     wrong = await browser.page(f"{path}/resolve?reason=CLAIMED_FROM_PSE&came=1,000.00.0&currency=BRL")
     assert 'aria-invalid="true"' in wrong
     claimed = await browser.page(f"{path}/resolve?reason=CLAIMED_FROM_PSE&came=4.00&currency=BRL")
@@ -128,7 +129,7 @@ async def test_many_are_resolved_by_a_filter_and_what_was_refused_is_told(browse
     typed = {"reason": "EXPLAINED", "note": "Rounded by the PSE."}
     done = await browser.send("/findings/bulk?currency=BRL&most=10.00", "say_all", typed)
     assert done.status_code == 200, done.text
-    assert "is in SUSPENSE" in done.text  # the one that is refused, with the reason
+    assert "is in “Suspense”" in done.text  # the one that is refused, with the reason
     assert await Finding.filter(merchant_id=browser.shop.id, resolved_at=None).count() == 1
     assert "No open finding matches" in await browser.page("/findings/bulk?kind=CHARGEBACK")
     large = await _differs(browser, 9_000_000)

@@ -2,6 +2,7 @@
 
 from domain.deliveries.opened import address_of
 from domain.models import Alert, AlertRule, Delivery, Endpoint
+from domain.models.alerts import AlertKind
 from domain.models.deliveries import EndpointKind
 from tests.api.console.conftest import Browser
 from tests.kit.alerts import an_alert
@@ -72,3 +73,14 @@ async def test_an_alert_is_put_off_and_taken_on_and_a_rule_of_ones_own_holds_unt
     assert wrong.status_code == 422
     assert (await browser.send("/news/rules", "end", {"name": "REFUND_STUCK"})).status_code == 303
     assert not await AlertRule.filter(merchant_id=browser.shop.id, ended_at=None).exists()
+
+
+async def test_what_an_alert_is_about_is_called_as_people_find_it(browser: Browser) -> None:
+    ending = {"kind": "token", "id": "1", "name": "est_Kq_8"}
+    alert = await an_alert(browser.shop, kind=AlertKind.EXPIRING, connection_id=None, subjects=[ending])
+    two = [{"kind": "finding", "id": str(number), "name": "BANK_INITIATED"} for number in (1, 2)]
+    found = await an_alert(browser.shop, kind=AlertKind.FINDING, subjects=two, facts={"said": "BANK_INITIATED"})
+    told = (await browser.page(f"/news/alerts/{found.id}")).split("<main", 1)[1]
+    assert (told.count("kind=BANK_INITIATED"), ">BANK_INITIATED<" in told) == (1, False), "a kind once, by its name"
+    page = await browser.page(f"/news/alerts/{alert.id}")
+    assert "est_Kq_8" in page.split('class="sentence"', 1)[1].split("</p>", 1)[0]

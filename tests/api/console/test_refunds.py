@@ -7,7 +7,7 @@ from domain.connections import calls
 from domain.connections.calls import About, Received, SentCall
 from domain.models import Export, Refund
 from domain.models.refunds import State
-from domain.pse.vocabulary import Succeeded
+from domain.pse.vocabulary import Accepted, Succeeded
 from domain.taxes import reversals
 from jobs import exports
 from tests.api.console.conftest import Browser, sign_in
@@ -134,3 +134,23 @@ async def test_the_timeline_names_accounts_findings_and_tax_and_says_where_it_is
     chinese = await browser.page(path)
     for said in ("已申请退款", "应付退款", "退款申请", "需冲回增值税"):
         assert said in chinese
+
+
+async def test_who_ends_a_doubt_sees_what_another_has_said_and_what_their_own_word_does(browser: Browser) -> None:
+    refund = await a_refund(browser.shop, await a_payment(browser.shop))
+    await an_answer(refund, Accepted())
+    path = f"/refunds/{global_id('Refund', refund.id)}"
+    short = await browser.send(path, "resolve_doubt", {"verdict": "PAID", "evidence": "There."})
+    assert ("This field takes 10 to 1000" in short.text, "evidence takes" in short.text) == (True, False)
+    said = {"verdict": "PAID", "evidence": "The back office has it, settled."}
+    assert (await browser.send(path, "resolve_doubt", said)).status_code == 303
+    page = await browser.page(path)
+    assert "You have said" in page
+    await sign_in(browser, "ADMINISTRATOR", "Bruno", "bruno@example.com")
+    page = await browser.page(path)
+    assert "Ana has said: Yes, it is there." in page
+    assert '<details class="do" open><summary>Resolve the doubt' in page, "what waits for them is not folded away"
+    assert ">PAID<" not in page, "a code is no word"
+    assert (await browser.send(path, "resolve_doubt", said)).status_code == 303
+    done = await browser.page(path)
+    assert ("Succeeded" in done, "has said" in done) == (True, False)
