@@ -1,6 +1,7 @@
 """Saying the same of many findings at once: each by itself, so that one bad one holds up no other."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 from uuid import UUID
@@ -38,11 +39,12 @@ class BulkOutcome:
 
 @dataclass(frozen=True, slots=True)
 class BulkPreview:
-    """How many it would be about, and how much (minor units) by currency; `several`: more than are taken at once."""
+    """How many it would be about, which, and how much (minor units) by currency; `more`: than are taken at once."""
 
     count: int
     amounts: Mapping[str, int]
     more: bool
+    seen: str  # a digest of which they are
 
 
 async def chosen(principal: Principal, wanted: WantedFindings) -> tuple[list[Finding], bool]:
@@ -58,13 +60,42 @@ async def preview(principal: Principal, wanted: WantedFindings) -> BulkPreview:
     amounts: dict[str, int] = {}
     for one in found:
         amounts[one.currency] = amounts.get(one.currency, 0) + one.amount
-    return BulkPreview(len(found), amounts, more)
+    return BulkPreview(len(found), amounts, more, digest_of(one.id for one in found))
+
+
+def digest_of(finding_ids: Iterable[UUID]) -> str:
+    """Which they are, in whatever order: SHA-256, hex."""
+    return hashlib.sha256("\n".join(sorted(map(str, finding_ids))).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a preview told: how many, and which. Without `digest` another one may stand for one that was seen."""
+
+    count: int
+    digest: str | None = None
+
+    def values(self) -> dict[str, int | str]:
+        """What an idempotency key keeps of it."""
+        return {"count": self.count} | ({"seen": self.digest.lower()} if self.digest is not None else {})
+
+    def check(self, found: Sequence[Finding], more: bool) -> None:
+        """Raises InvalidInput where it is about others now."""
+        if len(found) != self.count:
+            told = f"{len(found)}{' and more' if more else ''}"
+            raise InvalidInput(
+                f"It is about {told} now, not {self.count}: look again (findingsPreview).", path=["input", "count"]
+            )
+        if self.digest is not None and digest_of(one.id for one in found) != self.digest.lower():
+            raise InvalidInput(
+                "It is about other findings now, though as many: look again (findingsPreview).", path=["input", "seen"]
+            )
 
 
 async def resolve(
-    principal: Principal, wanted: WantedFindings, said: Resolution, count: int, key: str, cause: Cause
+    principal: Principal, wanted: WantedFindings, said: Resolution, seen: Seen, key: str, cause: Cause
 ) -> Sequence[BulkOutcome]:
-    """Say it of each. `count`: how many the preview told; another number now, and nothing is done.
+    """Say it of each. `seen`: what the preview told; are there others now, nothing is done.
 
     The same `key` again is about the same ones, whatever came since, and says it of none twice. Raises Forbidden,
     InvalidInput, IdempotencyConflict.
@@ -73,26 +104,22 @@ async def resolve(
     idempotency.check_key(key)
     if len(key) > 200:
         raise InvalidInput("idempotencyKey takes at most 200 characters here.", path=["input", "idempotencyKey"])
-    about = await _about(principal, wanted, said, count, key, cause)
+    about = await _about(principal, wanted, said, seen, key, cause)
     query = findings.within(principal.scope(Permission.WORK_FINDINGS)).filter(id__in=about)
     return [await _one(principal, one, said, key, cause) for one in await query.order_by("created_at", "id")]
 
 
 async def _about(
-    principal: Principal, wanted: WantedFindings, said: Resolution, count: int, key: str, cause: Cause
+    principal: Principal, wanted: WantedFindings, said: Resolution, seen: Seen, key: str, cause: Cause
 ) -> Sequence[UUID]:
-    """Which findings the key is about: those that were wanted when it came first, as many as were told."""
-    values = {"wanted": asdict(wanted), "said": asdict(said), "count": count}
+    """Which findings the key is about: those that were wanted when it came first, as they were told."""
+    values = {"wanted": asdict(wanted), "said": asdict(said), **seen.values()}
     async with transaction():
         subject = principal.merchant_id
         if await idempotency.claim(principal.merchant_id, OPERATION, key, values, subject, cause) is not None:
             return [row["subject_id"] for row in await rows(_ABOUT, principal.merchant_id, _CHOSEN, f"{key}/")]
         found, more = await chosen(principal, wanted)
-        if len(found) != count:
-            told = f"{len(found)}{' and more' if more else ''}"
-            raise InvalidInput(
-                f"It is about {told} now, not {count}: look again (findingsPreview).", path=["input", "count"]
-            )
+        seen.check(found, more)
         about = [one.id for one in found]
         digest = idempotency.digest(values)
         kept = await rows(_KEEP, principal.merchant_id, _CHOSEN, f"{key}/", digest, cause.request_id, about)

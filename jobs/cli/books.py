@@ -45,6 +45,8 @@ _PROPOSE: Final = f"""mutation Propose($input: PeriodProposeInput!) {{ periodPro
   period {{ id month against {{ obstacle count }} }} {_ERRORS} }} }}"""
 _CONFIRM: Final = f"""mutation Confirm($input: PeriodConfirmInput!) {{ periodConfirm(input: $input) {{
   period {{ month confirmedAt digest }} {_ERRORS} }} }}"""
+_WITHDRAW: Final = f"""mutation Withdraw($input: PeriodWithdrawInput!) {{ periodWithdraw(input: $input) {{
+  period {{ id month state }} {_ERRORS} }} }}"""
 _SET: Final = f"""mutation Set($input: JournalAccountSetInput!) {{ journalAccountSet(input: $input) {{
   account {{ account number name }} {_ERRORS} }} }}"""
 _EXPORT: Final = f"""mutation Export($input: JournalExportInput!) {{ journalExport(input: $input) {{
@@ -153,6 +155,20 @@ def confirm(closing: Annotated[str, typer.Argument(help="Of `estorno books perio
     """Close the month that another person has proposed. It is never opened again."""
     period = client.ask(Settings.read(), _CONFIRM, input={"closingId": closing})["periodConfirm"]["period"]
     typer.echo(f"{period['month']} is closed since {period['confirmedAt']}.\nDigest {period['digest']}")
+
+
+@app.command("withdraw")
+def withdraw(
+    closing: Annotated[str, typer.Argument(help="Of `estorno books periods`.")], shape: _Format = Shape.TABLE
+) -> None:
+    """Take back the proposal to close a month, yours or another person's, before it is closed."""
+    period = client.ask(Settings.read(), _WITHDRAW, input={"closingId": closing})["periodWithdraw"]["period"]
+    if shape is Shape.TABLE:
+        typer.echo(f"{period['month']} is proposed no more; `estorno books close {period['month']}` proposes it again.")
+    elif shape is Shape.JSON:
+        typer.echo(json.dumps(period, indent=2))
+    else:
+        _give(shape, [period], ("id", "month", "state"), ())
 
 
 @app.command("account")

@@ -3,8 +3,10 @@
 What a command can do is what its token may do: there is no second way in.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -13,6 +15,8 @@ from domain.platform.settings import Settings
 from jobs.cli.commands import CommandError
 
 _SECONDS: Final = 60.0
+_ANNOUNCE: Final = """mutation Announce($input: FileAnnounceInput!) { fileAnnounce(input: $input) {
+  file { id } uploadPath errors { ... on Error { code message path } } } }"""
 _SILENT_SECONDS: Final = 90.0  # of a stream, whose heartbeats come every few seconds
 
 
@@ -101,3 +105,17 @@ def upload(settings: Settings, path: str, content: bytes) -> None:
         answer = http.put(settings.api + path, content=content)
     if not answer.is_success:
         raise CommandError("; ".join(one["message"] for one in answer.json()["errors"]))
+
+
+def hand_in(settings: Settings, file: Path, purpose: str) -> str:
+    """Announce a file and send it; its id. Raises CommandError."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+    sha256 = hashlib.sha256(content).hexdigest()
+    about = {"purpose": purpose, "name": file.name, "size": len(content), "sha256": sha256}
+    ticket = ask(settings, _ANNOUNCE, input=about)["fileAnnounce"]
+    upload(settings, ticket["uploadPath"], content)
+    file_id: str = ticket["file"]["id"]
+    return file_id

@@ -3,6 +3,7 @@
 import json
 import textwrap
 from datetime import UTC, datetime
+from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, Any, Final
 
@@ -11,6 +12,19 @@ import typer
 from domain.platform.settings import Settings
 from jobs.cli import client
 from jobs.cli.commands import CommandError
+from jobs.cli.narrowing import (
+    Assignee,
+    AtLeast,
+    AtMost,
+    Currency,
+    Kinds,
+    Since,
+    Store,
+    Until,
+    amount_of,
+    chosen,
+    narrowed,
+)
 
 app = typer.Typer(help="What the books do not explain: work it off.", no_args_is_help=True)
 _WIDTH: Final = 80
@@ -36,14 +50,6 @@ _WHERE: Final = {
 }
 FindingId = Annotated[str, typer.Argument(help="Of `estorno findings list`.")]
 Form = Annotated[str, typer.Option("--format", help="text, or json: one document.")]
-Kinds = Annotated[list[str] | None, typer.Option("--kind", help="As AMOUNT_MISMATCH; may be repeated.")]
-Currency = Annotated[str | None, typer.Option(help="Of this currency alone.")]
-Store = Annotated[str | None, typer.Option(help="Of this store alone, by its id.")]
-Since = Annotated[str | None, typer.Option("--from", help="Found on this day (YYYY-MM-DD) or later.")]
-Until = Annotated[str | None, typer.Option(help="Found on this day or before.")]
-AtLeast = Annotated[int | None, typer.Option(min=0, help="Minor units, with --currency.")]
-AtMost = Annotated[int | None, typer.Option(min=0, help="Minor units, with --currency.")]
-Assignee = Annotated[str | None, typer.Option(help="me, nobody, or a person's id.")]
 
 
 @app.command("list")
@@ -64,8 +70,8 @@ def listed(
     form: Form = _TEXT,
 ) -> None:
     """What is not resolved, the first due first."""
-    wanted = _filter(kind, state, pse, currency, mine)
-    wanted |= _narrowed(store, since, until, _amount(currency, at_least, at_most), assignee)
+    wanted = chosen(kind, state, pse, currency, mine)
+    wanted |= narrowed(store, since, until, amount_of(currency, at_least, at_most), assignee)
     nodes = _pages(wanted, order.upper(), limit)
     if _is_json(form):
         typer.echo(json.dumps(nodes, ensure_ascii=False))
@@ -116,6 +122,21 @@ def assign(
 def comment(finding: FindingId, text: Annotated[str, typer.Argument()], form: Form = _TEXT) -> None:
     """Write something down."""
     _work("findingComment", {"findingId": finding, "text": text, "idempotencyKey": token_hex(16)}, form)
+
+
+@app.command("attach")
+def attach(
+    finding: FindingId,
+    file: Annotated[Path, typer.Argument(help="Evidence, as a PDF or a picture.")],
+    form: Form = _TEXT,
+) -> None:
+    """Put a file to it: what shows how you know.
+
+    Example: estorno findings attach RmluZGluZzox answer-of-the-pse.pdf
+    """
+    _is_json(form)  # before anything is sent
+    file_id = client.hand_in(Settings.read(), file, "FINDING_ATTACHMENT")
+    _work("findingAttach", {"findingId": finding, "fileId": file_id}, form)
 
 
 @app.command("wait")
@@ -192,8 +213,8 @@ def summary(
     form: Form = _TEXT,
 ) -> None:
     """How many there are of each kind, and what they add up to."""
-    wanted = _filter(kind, None, pse, currency, False)
-    wanted |= _narrowed(store, since, until, _amount(currency, at_least, at_most), assignee)
+    wanted = chosen(kind, None, pse, currency, False)
+    wanted |= narrowed(store, since, until, amount_of(currency, at_least, at_most), assignee)
     told = client.ask(Settings.read(), _SUMMARY, filter=wanted)["findingsSummary"]
     if _is_json(form):
         typer.echo(json.dumps(told))
@@ -217,7 +238,7 @@ def watch(
     Example: estorno findings watch --kind CHARGEBACK --after 1204 --format json
     """
     settings, as_json = Settings.read(), _is_json(form)
-    wanted = _filter(kind, None, pse, currency, mine)
+    wanted = chosen(kind, None, pse, currency, mine)
     for told in client.follow(settings, _WATCH, after=after, filter=wanted or None):
         message = told["findingsChanged"]
         if message["__typename"] == "FindingChangedMessage":
@@ -229,46 +250,6 @@ def watch(
                 _line(message["finding"])
         elif message["__typename"] == "CaughtUpMessage" and once:
             return
-
-
-def _filter(
-    kinds: list[str] | None, states: list[str] | None, pse: str | None, currency: str | None, mine: bool
-) -> dict[str, Any]:
-    given = {
-        "kinds": [one.upper() for one in kinds] if kinds else None,
-        "states": [one.upper() for one in states] if states else None,
-        "pses": [pse] if pse else None,
-        "amount": {"currency": currency.upper()} if currency else None,
-        "assignee": {"me": True} if mine else None,
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _narrowed(
-    store: str | None, since: str | None, until: str | None, amount: dict[str, Any] | None, assignee: str | None
-) -> dict[str, Any]:
-    """What narrows a list beside kinds; what is not given is not there."""
-    given = {
-        "storeIds": [store] if store else None,
-        "foundFrom": since,
-        "foundUntil": until,
-        "amount": amount,
-        "assignee": _assignee(assignee) if assignee else None,
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _assignee(who: str) -> dict[str, Any]:
-    return {who: True} if who in ("me", "nobody") else {"personId": who}
-
-
-def _amount(currency: str | None, at_least: int | None, at_most: int | None) -> dict[str, Any] | None:
-    if at_least is None and at_most is None:
-        return None
-    if currency is None:
-        raise CommandError("--at-least and --at-most go with --currency.")
-    told = {"atLeast": at_least, "atMost": at_most}
-    return {"currency": currency.upper(), **{name: str(one) for name, one in told.items() if one is not None}}
 
 
 def _pages(wanted: dict[str, Any], order: str, limit: int) -> list[dict[str, Any]]:

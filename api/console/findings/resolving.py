@@ -122,6 +122,7 @@ def input_of_all(asked: Asked) -> Mapping[str, Any]:
         "filter": filter_of(asked),
         "resolution": resolution,
         "count": typed.number("reason", count, 0, 1_000),
+        "seen": asked.given("seen"),
         "idempotencyKey": asked.given("key"),
     }
 

@@ -49,6 +49,7 @@ class FindingsPreview:
     count: int = strawberry.field(description="At most 1,000, the oldest first.")
     amounts: list[Money] = strawberry.field(description="What they add up to, a sum for each currency.")
     more: bool = strawberry.field(description="There are more than are taken at once.")
+    seen: str = strawberry.field(description="A digest of which they are: give it to findingsResolve.")
 
 
 @strawberry.type
@@ -113,7 +114,7 @@ class FindingQuery:
         principal = info.context.principal
         told = await bulk.preview(principal, filter.parsed(principal))
         amounts = [Money.of_sum(amount, currency) for currency, amount in sorted(told.amounts.items())]
-        return FindingsPreview(count=told.count, amounts=amounts, more=told.more)
+        return FindingsPreview(count=told.count, amounts=amounts, more=told.more, seen=told.seen)
 
     @strawberry.field(
         description="What findingResolve would book of one finding, and whether another person would have to confirm "

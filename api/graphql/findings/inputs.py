@@ -206,3 +206,8 @@ class FindingsResolveInput:
     resolution: FindingResolutionInput
     count: int = strawberry.field(description="How many findingsPreview told: are there others now, nothing is done.")
     idempotency_key: str = strawberry.field(description="16-200 characters; sent again, none is resolved twice.")
+    seen: str | None = strawberry.field(
+        default=None,
+        description="As findingsPreview told it: are there others now, though as many, nothing is done. Left out, the "
+        "count alone rules, and a finding that nobody looked at may be resolved.",
+    )

@@ -75,7 +75,11 @@ class VatReportLine:
     rule_name: str | None
     documented: Money = strawberry.field(description="Taken back by documents of the month.")
     declared: Money = strawberry.field(description="Declared in the month's return.")
-    lost: Money = strawberry.field(description="Booked as lost in the month.")
+    lost: Money = strawberry.field(description="Booked as lost in the month; whatever comes of it later, it stays.")
+    found_again: Money = strawberry.field(
+        description="Lost in an earlier month, and found again in this one. `lost` less this is what the ledger's "
+        "VAT_LOST has moved by."
+    )
     pending: Money = strawberry.field(description="Of refunds that had left by then: waits for a document, as of now.")
     review: Money = strawberry.field(description="Of refunds that had left by then: waits for a person, as of now.")
     reversals: int
@@ -84,7 +88,7 @@ class VatReportLine:
 
     @classmethod
     def of(cls, line: report.TaxLine) -> "VatReportLine":
-        sums = ("documented", "declared", "lost", "pending", "review")
+        sums = ("documented", "declared", "lost", "found_again", "pending", "review")
         return cls(
             country=line.country,
             store_id=strawberry.ID(str(line.store_id)),

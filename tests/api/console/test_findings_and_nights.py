@@ -127,6 +127,8 @@ async def test_many_are_resolved_by_a_filter_and_what_was_refused_is_told(browse
     unsaid = await browser.send("/findings/bulk?currency=BRL", "say_all", {"note": "Rounded."})
     assert (unsaid.status_code, 'href="#say_all-reason"' in unsaid.text) == (422, True)
     typed = {"reason": "EXPLAINED", "note": "Rounded by the PSE."}
+    other = {**typed, "seen": "0" * 64}
+    assert (await browser.send("/findings/bulk?currency=BRL&most=10.00", "say_all", other)).status_code == 422
     done = await browser.send("/findings/bulk?currency=BRL&most=10.00", "say_all", typed)
     assert done.status_code == 200, done.text
     assert "is in “Suspense”" in done.text  # the one that is refused, with the reason

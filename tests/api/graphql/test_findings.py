@@ -41,7 +41,7 @@ _RESOLVE = f"""mutation R($input: FindingResolveInput!) {{ findingResolve(input:
 _BULK = f"""mutation B($input: FindingsResolveInput!) {{ findingsResolve(input: $input) {{ resolved waiting refused
   outcomes {{ confirmed finding {{ id }} error {{ ... on Error {{ code }} }} }} {_ERRORS} }} }}"""
 _PREVIEW = """query P($filter: FindingFilter!) { findingsPreview(filter: $filter) {
-  count more amounts { minorUnits currency } } }"""
+  count more seen amounts { minorUnits currency } } }"""
 _FORESEEN = f"""query P($input: FindingResolvePreviewInput!) {{ findingResolvePreview(input: $input) {{
   preview {{ moved {{ minorUnits }} tax {{ minorUnits }} needsTwo bookings {{ debit credit amount {{ minorUnits }} }} }}
   {_ERRORS} }} }}"""
@@ -266,6 +266,25 @@ async def test_many_are_resolved_at_once_and_one_that_cannot_be_holds_up_no_othe
     )
     assert (gone["resolved"], gone["waiting"], gone["refused"]) == (1, 1, 0)
     assert (await asker.ask(_SUMMARY))[0]["count"] == 1
+
+
+async def test_what_nobody_looked_at_is_not_resolved_though_the_count_is_the_same(enter: Enter) -> None:
+    asker = await enter(Role.ACCOUNTANT)
+    closes = await _differs(asker.shop, 1)
+    await _differs(asker.shop, 2)
+    wanted = {"kinds": ["AMOUNT_MISMATCH"]}
+    seen = await asker.ask(_PREVIEW, filter=wanted)
+    said = {"reason": "EXPLAINED", "note": "Rounded by the PSE."}
+    one = {"findingId": closes, "resolution": said, "idempotencyKey": a_key()}
+    assert (await asker.ask(_RESOLVE, input=one))["errors"] == []
+    await _differs(asker.shop, 3)
+    key = a_key()
+    given = {"filter": wanted, "resolution": said, "count": seen["count"], "idempotencyKey": key}
+    (error,) = (await asker.ask(_BULK, input={**given, "seen": seen["seen"]}))["errors"]
+    assert (error["code"], error["path"]) == ("INVALID_INPUT", ["input", "seen"])
+    now = (await asker.ask(_PREVIEW, filter=wanted))["seen"]
+    assert (await asker.ask(_BULK, input={**given, "seen": now.upper()}))["resolved"] == 2
+    assert (await asker.ask(_BULK, input={**given, "seen": now}))["resolved"] == 2  # the same answer
 
 
 async def test_what_a_resolution_would_book_is_told_before_and_is_what_it_books(enter: Enter) -> None:

@@ -9,19 +9,25 @@ import pytest
 from domain.access.permissions import Permission
 from domain.access.principal import Principal, reach_of
 from domain.access.tokens import Role
-from domain.books import bank_days
+from domain.books import bank_days, checkpoints, ledger
+from domain.books.ledger import Posting
+from domain.books.trial_balance import trial_balance
 from domain.findings import foreseen, names
 from domain.findings import work as resolving
 from domain.findings.work import Resolution
 from domain.models import Finding, LedgerEntry, Payment, Refund, Store, VatReversal, VatWriteOff
 from domain.models.findings import ClosingReason
+from domain.models.ledger import Account, Entry
 from domain.models.refunds import Reason
 from domain.models.taxes import Booked, RefundCause, ReversalState, TaxRegime
+from domain.periods.months import Month
+from domain.platform.database import transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
 from domain.pse.vocabulary import Succeeded
 from domain.taxes import importing, moves, nightly, places, report, work
 from domain.taxes.moves import Paper
 from domain.taxes.places import NewPlace
+from domain.taxes.posting import cause_of
 from domain.taxes.weigh import Review
 from domain.taxes.work import Said
 from tests.domain.taxes.world import a_sale_refunded, accountant, comes_back, in_order, open_kinds, vat_of
@@ -289,3 +295,25 @@ async def test_who_keeps_one_stores_books_reaches_no_other_stores_vat() -> None:
     month = _today().strftime("%Y-%m")
     assert [line.documented for line in await report.of_month(in_sp, month, 9)] == [720]
     assert await report.of_month(in_rio, month, 9) == []
+
+
+async def test_what_was_lost_in_one_month_and_found_again_in_the_next_stands_in_both_as_in_the_ledger() -> None:
+    shop, payment = await _sold()
+    refund, row = await a_sale_refunded(shop, payment, 4_000)
+    now, then = _today(), _today().replace(day=1) - timedelta(days=1)
+    for sequence, (day, found) in enumerate([(then, False), (now, True)], start=1):
+        posting = Posting(
+            shop.id, shop.store.id, shop.connection.id, Entry.VAT_NOT_RECOVERABLE, row.amount, "BRL", day,
+            cause_of(row.id, sequence), "test", payment_id=payment.id, refund_id=refund.id, reverse=found,
+        )  # fmt: skip
+        async with transaction():
+            await ledger.post([posting])
+    for _ in range(2):
+        for day, lost, again in ((then, 720, 0), (now, 0, 720)):
+            month = Month.of(day)
+            lines = await report.of_month(accountant(shop), str(month), 9)
+            assert [(one.lost, one.found_again, one.reversals) for one in lines] == [(lost, again, 1)]
+            kept = await trial_balance(shop.id, month.first_day, month.last_day)
+            (moved,) = [one for one in kept.rows if one.account is Account.VAT_LOST]
+            assert moved.debits - moved.credits == lost - again
+        await checkpoints.cut()  # the ledger is told by its checkpoints, and what came behind them, alike

@@ -85,6 +85,10 @@ async def test_the_month_is_read_closed_by_two_and_exported(command: Command, tm
     assert [row["balance"] for row in told_rows] == ["82.00", "100.00", "200.00", "190.00"]
     assert "closing BRL 190.00" in await command(*statement)
     assert "PSE_CLEARING" in await command("ageing")
+    gone = (await command("close", _month())).split()[-1]
+    assert "is proposed no more" in await command("withdraw", gone)
+    again = " ".join((await command("withdraw", gone, "--format", "json", status=1)).split())
+    assert "It waits for nobody any more" in again
     proposed = await command("close", _month())
     closing = proposed.split()[-1]
     assert "another person" in " ".join((await command("confirm", closing, status=1)).split())

@@ -256,6 +256,35 @@ async def test_findings_are_worked_off_and_summed_up_at_a_terminal(command: Comm
     assert "--currency" in await command("findings", "list", "--at-most", "1", token=bia, status=1)
 
 
+async def test_many_findings_are_looked_at_then_resolved_at_once_and_one_has_its_evidence(
+    command: Command, tmp_path: Path
+) -> None:
+    shop = await a_shop()
+    for number in (1, 2):
+        one = Found(
+            FindingKind.FEE_MISMATCH, shop.id, shop.connection.id, f"fee/{number}", Money(number * 100, "BRL"), "They.",
+            detail={"ours": {"fee": 1}, "theirs": {"fee": 2}},
+        )  # fmt: skip
+        await findings.open_finding(one)
+    ana = await create_token(shop.id, Role.ACCOUNTANT, "ana", timedelta(hours=1))
+    (tmp_path / "proof.pdf").write_bytes(b"%PDF-1.7 x")
+    found = (await command("findings", "list", token=ana)).split()[0]
+    assert found in await command("findings", "attach", found, str(tmp_path / "proof.pdf"), token=ana)
+    assert "cannot be read" in await command("findings", "attach", found, str(tmp_path / "no.pdf"), token=ana, status=1)
+    say = ("findings", "bulk", "explained", "--note", "As agreed.")
+    assert "--kind" in await command(*say, "--yes", token=ana, status=1)
+    wanted = (*say, "--kind", "fee_mismatch", "--currency", "brl")
+    asked = await command(*wanted, token=ana, typed="n\n", status=1)
+    assert ("2 findings" in asked, "BRL 3.00" in asked) == (True, True)
+    assert "--yes" in await command(*wanted, "--format", "json", token=ana, status=1)
+    other = await command(*wanted, "--seen", "0" * 64, "--yes", token=ana, status=1)
+    assert "about other findings now" in " ".join(other.split())
+    seen = json.loads(await command(*wanted, "--preview", "--format", "json", token=ana))
+    told = json.loads(await command(*wanted, "--seen", seen["seen"], "--yes", "--format", "json", token=ana))
+    assert (seen["count"], told["resolved"], told["refused"]) == (2, 2, 0)
+    assert "Nothing" in await command(*wanted, "--yes", token=ana)
+
+
 async def test_fees_and_rates_are_entered_and_a_refund_is_quoted(command: Command, tmp_path: Path) -> None:
     shop = await a_shop()
     payment, name = await a_payment(shop), str(shop.connection.id)
