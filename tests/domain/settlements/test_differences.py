@@ -110,6 +110,6 @@ async def test_what_had_gone_out_before_differences_were_booked_is_booked_by_the
     await ledger.post([undone])
     (found,) = await invariants.check()
     assert (await _stands(shop), found.name.partition(":")[0]) == ((-1_900 + 39, 0), "fx")
-    for statement in importlib.import_module("domain.migrations.0080_differences").STATEMENTS:
+    for statement in importlib.import_module("domain.migrations.0079_differences").STATEMENTS:
         await execute(statement)
     assert (await _stands(shop), await invariants.check()) == ((-1_900, 39), [])

@@ -16,7 +16,7 @@ STATEMENTS = [
     CASE WHEN sum(g.gained) > 0 THEN 'FX_CLEARING' ELSE 'FX_DIFFERENCES' END,
     CASE WHEN sum(g.gained) > 0 THEN 'FX_DIFFERENCES' ELSE 'FX_CLEARING' END, abs(sum(g.gained)), g.settled_currency,
     (now() AT TIME ZONE m.zone)::date, now(),
-    format('differences/%s/%s/%s', p.connection_id, p.store_id, g.settled_currency), 1, 'migration-0080'
+    format('differences/%s/%s/%s', p.connection_id, p.store_id, g.settled_currency), 1, 'migration-0079'
   FROM (SELECT payment_id, settled_currency, round(sum(settled_net - coalesce(settled_fee, 0) - coalesce(settled_tax, 0)
           - coalesce(settled_withheld, 0)) * {_SCALE}) AS gained
         FROM settlement_lines
@@ -32,7 +32,7 @@ STATEMENTS = [
 class Migration(migrations.Migration):
     """Entries alone."""
 
-    dependencies = [("models", "0077_together")]
+    dependencies = [("models", "0078_claims")]
 
     initial = False
 
