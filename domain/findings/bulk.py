@@ -69,7 +69,7 @@ def digest_of(finding_ids: Iterable[UUID]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenFindings:
     """What a preview told: how many, and which. Without `digest` another one may stand for one that was seen."""
 
     count: int
@@ -93,7 +93,7 @@ class Seen:
 
 
 async def resolve(
-    principal: Principal, wanted: WantedFindings, said: Resolution, seen: Seen, key: str, cause: Cause
+    principal: Principal, wanted: WantedFindings, said: Resolution, seen: SeenFindings, key: str, cause: Cause
 ) -> Sequence[BulkOutcome]:
     """Say it of each. `seen`: what the preview told; are there others now, nothing is done.
 
@@ -110,7 +110,7 @@ async def resolve(
 
 
 async def _about(
-    principal: Principal, wanted: WantedFindings, said: Resolution, seen: Seen, key: str, cause: Cause
+    principal: Principal, wanted: WantedFindings, said: Resolution, seen: SeenFindings, key: str, cause: Cause
 ) -> Sequence[UUID]:
     """Which findings the key is about: those that were wanted when it came first, as they were told."""
     values = {"wanted": asdict(wanted), "said": asdict(said), **seen.values()}

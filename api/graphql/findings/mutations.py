@@ -19,7 +19,7 @@ from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import FindingError, errors_of
 from domain.findings import bulk, tasks, work
-from domain.findings.bulk import BulkOutcome, Seen
+from domain.findings.bulk import BulkOutcome, SeenFindings
 from domain.models import Finding as Row
 from domain.platform import bell
 
@@ -122,7 +122,7 @@ async def findings_resolve(info: Info, input: FindingsResolveInput) -> FindingsR
         context.principal,
         input.filter.parsed(context.principal),
         input.resolution.parsed(),
-        Seen(input.count, input.seen),
+        SeenFindings(input.count, input.seen),
         input.idempotency_key,
         context.cause,
     )

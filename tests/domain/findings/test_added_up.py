@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from domain.findings import bulk, findings, foreseen, work
+from domain.findings.bulk import SeenFindings
 from domain.findings.findings import FindingKind, Found
 from domain.findings.search import WantedFindings
 from domain.findings.work import Resolution
@@ -55,7 +56,7 @@ async def test_in_bulk_and_as_a_sheet_is_previewed_what_is_split_counts_as_one(d
     so_far: dict[str, int] = {}
     told = [await foreseen.needs_second_person(desk.ana, one, SAID, so_far) for one in found]
     assert (told, so_far) == ([False, False, False, True, True], {"BRL": 90_000})
-    done = await bulk.resolve(desk.ana, WantedFindings(), SAID, 5, a_key(), by(desk.ana))
+    done = await bulk.resolve(desk.ana, WantedFindings(), SAID, SeenFindings(5), a_key(), by(desk.ana))
     assert [one.confirmed for one in done] == [True, True, True, False, False]
     assert await desk.account("WRITE_OFFS") == 90_000
 

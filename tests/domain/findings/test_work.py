@@ -11,6 +11,7 @@ from domain import invariants
 from domain.access.principal import Principal
 from domain.access.tokens import Role
 from domain.findings import bulk, findings, names, work
+from domain.findings.bulk import SeenFindings
 from domain.findings.findings import FindingKind, Found
 from domain.findings.search import WantedFindings
 from domain.findings.work import Resolution
@@ -68,10 +69,10 @@ async def test_a_repeat_of_many_is_about_what_was_looked_at_and_about_nothing_fo
     first, key = await desk.taken(900, "MED1"), a_key()
     small, other = (Resolution(reason, "One small thing.") for reason in (ClosingReason.WRITE_OFF, ClosingReason.FEE))
     with pytest.raises(InvalidInput):
-        await bulk.resolve(desk.ana, WantedFindings(), small, 2, key, by(desk.ana))
-    (done,) = await bulk.resolve(desk.ana, WantedFindings(), small, 1, key, by(desk.ana))
+        await bulk.resolve(desk.ana, WantedFindings(), small, SeenFindings(2), key, by(desk.ana))
+    (done,) = await bulk.resolve(desk.ana, WantedFindings(), small, SeenFindings(1), key, by(desk.ana))
     later = await desk.taken(800, "MED2")
-    (again,) = await bulk.resolve(desk.ana, WantedFindings(), small, 1, key, by(desk.ana))
+    (again,) = await bulk.resolve(desk.ana, WantedFindings(), small, SeenFindings(1), key, by(desk.ana))
     assert (done.finding.id, again.finding.id, await desk.account("WRITE_OFFS")) == (first.id, first.id, 900)
     for wanted, said, count in (
         (WantedFindings(), other, 1),
@@ -79,7 +80,7 @@ async def test_a_repeat_of_many_is_about_what_was_looked_at_and_about_nothing_fo
         (WantedFindings(), small, 77),
     ):
         with pytest.raises(IdempotencyConflict):
-            await bulk.resolve(desk.ana, wanted, said, count, key, by(desk.ana))
+            await bulk.resolve(desk.ana, wanted, said, SeenFindings(count), key, by(desk.ana))
     assert (await Finding.get(id=later.id)).resolved_at is None
 
 
