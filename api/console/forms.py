@@ -28,6 +28,7 @@ from domain.problems import InvalidInput
 
 _CHUNK: Final = 256 * 1024
 _ANNOUNCE: Final = "shared/announce"
+_SENTENCES: Final = re.compile(r"(?<=[.!?。] )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,15 @@ def _at_its_field(said: str, path: Sequence[str]) -> str:
     """The sentence without the API's name of its field, which nobody sees on a page: it stands at the field."""
     for name in {".".join(path), *path[-1:]} - {""}:
         said = said.replace(f"`{name}`", _("this field"))
-        said = re.sub(rf"(^|(?<=[.!?。] )){re.escape(name)}(?![\w.])", _("This field"), said)
+        said = "".join(_begun(sentence, name) for sentence in _SENTENCES.split(said))
     return said
+
+
+def _begun(sentence: str, name: str) -> str:
+    """The sentence, where it begins with the name, and not with a longer one."""
+    rest = sentence.removeprefix(name)
+    longer = rest[:1].isalnum() or rest[:1] in {"_", "."}
+    return sentence if rest == sentence or longer else _("This field") + rest
 
 
 async def files_taken_in(
