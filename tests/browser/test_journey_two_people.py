@@ -58,7 +58,7 @@ async def test_a_doubt_is_resolved_by_two_people_and_the_first_sees_it(site: Sit
     second = await site.page(NARROW, "zh-CN", "dark", who=davi)
     await second.goto(path)
     assert "está lá." in await second.inner_text("#timeline"), "The second sees what the first said."
-    await second.click("details.do:has(#form-resolve_doubt) > summary")
+    await second.wait_for_selector("details.do[open]:has(#form-resolve_doubt)")  # it waits for this person's word
     await second.select_option("#resolve_doubt-verdict", "PAID")
     await second.fill("#resolve_doubt-evidence", "后台可以看到这笔退款，金额一致。")
     await second.fill("#resolve_doubt-pseReference", "D12345678")
