@@ -1,4 +1,4 @@
-"""What the refunds of a state come to is read from the index that finds them, without their rows."""
+"""What the refunds of a state come to is read from the indexes that find them, without their rows."""
 
 from typing import Any
 
@@ -9,11 +9,14 @@ STATEMENTS = [
     "DROP INDEX refunds_not_succeeded",
     "CREATE INDEX refunds_not_succeeded ON refunds (merchant_id, created_at, id, state) INCLUDE (currency, amount) "
     "WHERE state <> 'SUCCEEDED'",
+    "DROP INDEX refunds_under_way",
+    "CREATE INDEX refunds_under_way ON refunds (merchant_id, created_at, id) INCLUDE (currency, amount) WHERE state IN "
+    "('AWAITING_DESTINATION', 'AWAITING_APPROVAL', 'REQUESTED', 'SUBMITTED', 'PENDING', 'MANUAL')",
 ]
 
 
 class Migration(migrations.Migration):
-    """The same index, with two columns more."""
+    """The same indexes, with two columns more."""
 
     dependencies = [("models", "0079_differences")]
 
