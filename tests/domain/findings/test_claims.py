@@ -1,5 +1,7 @@
 """What a report tells with another amount, or not at all, leaves PSE_CLEARING when a person says where it goes."""
 
+import asyncio
+
 import pytest
 
 from domain import invariants
@@ -194,6 +196,20 @@ async def _missing(shop: Shop, refund: Refund) -> Finding:
         connection_id=shop.connection.id, payment_id=refund.payment_id, amount=refund.amount, currency="BRL",
         explanation="No report has it.", detail={}, action="Ask them.",
     )  # fmt: skip
+
+
+async def test_who_gives_up_and_a_night_that_mends_the_report_at_one_moment_leave_nothing_open() -> None:
+    shop, ana, payment = await _shop()
+    refund = await _refunded(shop, payment)
+    for number in range(3):
+        await a_night(shop, _sale(payment), _gone(payment, refund.reference, 3_000 + number))
+        finding = await _mismatch()
+        mended = a_night(shop, _sale(payment), _gone(payment, refund.reference, 4_000))
+        said, stored = await asyncio.gather(_say(ana, finding, ClosingReason.WRITE_OFF), mended, return_exceptions=True)
+        assert isinstance(said, Resolved | InvalidState), said  # before the report, or after it
+        assert not isinstance(stored, BaseException), stored
+        assert await _stands(shop, CLEARING, SUSPENSE, LOST) == (0, 0, 0)
+        assert (await open_findings(), await _open_of_clearing(shop)) == ([], 0)
 
 
 async def test_above_the_limit_two_people_give_it_up_unless_it_is_mended_meanwhile() -> None:
