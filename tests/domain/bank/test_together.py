@@ -1,5 +1,6 @@
 """Several payouts that come in one line of the bank: sure where the line names them, else a person's to say."""
 
+import asyncio
 from pathlib import Path
 from uuid import uuid4
 
@@ -119,3 +120,23 @@ async def test_a_strangers_line_of_a_payouts_very_amount_is_not_it_where_another
     await hand_in(ana, account.id, a_sheet(*lines), settings)
     found = {proof.payout_id: (await BankLine.get(id=proof.line_id)).amount for proof in await PayoutProof.all()}
     assert found == {one.id: 17_000, two.id: 17_000}
+
+
+async def test_two_people_who_say_it_at_one_moment_and_the_night_that_looks_meanwhile_prove_each_payout_once(
+    settings: Settings,
+) -> None:
+    shop = await a_shop()
+    one, two = await _two(shop)
+    ana, account = await an_account(shop)
+    await hand_in(ana, account.id, a_sheet((utc_today(), "TED", "170,00")), settings)
+    line = await BankLine.get(account_id=account.id)
+    came = await asyncio.gather(
+        proofs.prove(ana, one.id, line.id, CAUSE, [two.id]),
+        proofs.prove(ana, two.id, line.id, CAUSE, [one.id]),
+        look.look(shop.id, CAUSE),
+        return_exceptions=True,
+    )
+    refused = [one for one in came if isinstance(one, BaseException)]
+    assert [type(one) for one in refused] in ([], [InvalidState]), refused
+    assert await PayoutProof.filter(voided_at=None).count() == 2
+    assert (await in_transit(shop), await _broken()) == (-17_000, [])
