@@ -67,6 +67,7 @@ class Play:
 
     @property
     def cause(self) -> Cause:
+        """The person who asked for the run, in the request that did."""
         return Cause(self.run.request_id, self.run.asked_by)
 
     def key(self, *names: object) -> str:

@@ -24,6 +24,7 @@ class Sealed:
 
     @property
     def select(self) -> str:
+        """The statement that reads what is sealed there; a condition may be added."""
         return f"SELECT id, merchant_id, {self.needs}, {self.column} AS sealed FROM {self.table}"  # noqa: S608 - ours
 
 
