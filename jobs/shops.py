@@ -17,7 +17,7 @@ from domain.commerce.vocabulary import LookAt, NothingToUs, SaidRefund, ShopAcce
 from domain.models import Shop
 from domain.models.shops import ShopState
 from domain.platform import bell
-from domain.platform.database import door, for_all, for_merchant, rows, unavailable
+from domain.platform.database import door, for_all, for_merchant, unavailable
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
@@ -28,21 +28,8 @@ _LEASE_SECONDS: Final = 600.0  # of a sweep through a shop
 _YOUNG_SECONDS: Final = 60.0
 _UNOPENED_SECONDS: Final = 300.0
 _IN_A_ROW_MAX: Final = 10  # questions of a sweep without an answer: then the shop is away
-_TABLES: Final = {
-    bell.SHOP: "shops",
-    bell.SHOP_NOTICE: "shop_notices",
-    bell.SHOP_REFUND: "shop_refunds",
-    bell.SHOP_CHECK: "shop_checks",
-}
 _UNUSABLE: Final = (Unsealable, KeyServiceAway)
 _log = structlog.get_logger()
-
-
-async def merchant_of(job: str, subject: UUID) -> UUID | None:
-    """Whose it is that was rung for; None: nobody's."""
-    with for_all("whose it is that a shop's place is wanted for"):
-        found = await rows(f"SELECT merchant_id FROM {_TABLES[job]} WHERE id = $1", subject)  # noqa: S608 - ours
-    return found[0]["merchant_id"] if found else None
 
 
 @door
