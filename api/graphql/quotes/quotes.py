@@ -6,7 +6,7 @@ import strawberry
 
 from api.graphql.approvals.preview import ApprovalPreview, shown
 from api.graphql.context import Info
-from api.graphql.quotes.types import RefundQuote
+from api.graphql.refunds.costs import RefundQuote
 from api.graphql.refunds.filters import RefundReason
 from api.graphql.transport import ids
 from api.graphql.transport.errors import RefundQuoteError, errors_of
