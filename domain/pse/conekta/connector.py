@@ -27,6 +27,7 @@ class Conekta(Base):
     parts = Parts(
         objects, webhooks, listing=objects, payments=objects, shows=objects, reports=reports, lines=lines, setup=setup
     )
+    headers = objects.HEADERS
     report_lag_days: int | None = 1  # when a refund's transaction is written is not published
     refusing = (400, 402, 404, 422)
     request_id_headers = ()
@@ -40,7 +41,7 @@ class Conekta(Base):
 
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request:
         """`GET /orders/{id}`: the order with its charges and their refunds."""
-        return requests.get(base_url, "orders", reference, headers=objects.HEADERS)
+        return self.get(base_url, "orders", reference)
 
     def payments(self, period: Period) -> Steps[Iterable[CapturedPayment]]:
         """The orders that were paid in the period."""
