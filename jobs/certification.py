@@ -16,7 +16,7 @@ from domain.problems import Problem
 from domain.pse.vocabulary import BadAnswer
 from jobs.certification_cases import CASES, CasePlay
 from jobs.certification_play import CannotPlay, Play, prepare
-from jobs.wire.hand import hand_of
+from jobs.wire.sandbox import hand_of
 from jobs.wire.sender import Sender
 
 _log = structlog.get_logger()

@@ -17,7 +17,7 @@ from domain.payments import register
 from domain.problems import AmountExceedsRefundable
 from jobs import reconciliation
 from jobs.certification_play import LOOK_SECONDS, ONLY_OURS, CannotPlay, Play, asked, left, payment_of, until
-from jobs.wire.hand import call
+from jobs.wire.sandbox import call
 
 _REPORT_TRIES: Final = 20
 _OF_THE_TRANSPORT: Final = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding"})

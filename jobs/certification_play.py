@@ -24,7 +24,7 @@ from domain.pse.vocabulary import InDoubt, Method, Unsent
 from domain.refunds import request
 from domain.refunds.request import NewRefund
 from jobs import refunds as refund_jobs
-from jobs.wire.hand import Hand
+from jobs.wire.sandbox import Hand
 from jobs.wire.sender import Sender
 
 _AMOUNT: Final = 10_000  # minor units of each payment at our own sandbox

@@ -9,10 +9,10 @@ import structlog
 
 from domain.cause import WORKER, Cause
 from domain.commerce import checks, credentials, following, intake, retiring, settle, shops, telling, turns
+from domain.commerce.calls import AboutShop
 from domain.commerce.dialect import NoAnswer, TooYoung
 from domain.commerce.magento.dialect import Magento
 from domain.commerce.registry import dialect_of
-from domain.commerce.said import AboutShop
 from domain.commerce.vocabulary import LookAt, NothingToUs, SaidRefund, ShopAccess, ShopDone, Told, Uninstalled
 from domain.models import Shop
 from domain.models.shops import ShopState

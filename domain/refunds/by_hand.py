@@ -20,13 +20,13 @@ from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.pse.vocabulary import AccountDetails, Returned, Succeeded
 from domain.refunds import confirming, held, pse_names, settled_by_two, unproven
 from domain.refunds.destination import destinations
+from domain.refunds.doubt_table import capability_of
 from domain.refunds.evidence import FILE_BYTES_MAX, Evidence, Way, checked
 from domain.refunds.find import find
 from domain.refunds.in_hand import INSTRUCTION_SHOWN, instruction_shown
 from domain.refunds.moves import Note, announce, lock, move
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record_locked
-from domain.refunds.weighed import capability_of
 from domain.refunds.withdraw import was_sent
 
 __all__ = [

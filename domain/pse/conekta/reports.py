@@ -31,7 +31,7 @@ def fetch(period: Period) -> Steps[Sequence[Built]]:
     """
     start, end = period.unix
     listed = yield from _pages(f"{period.base_url}/transactions", {}, since=start)
-    found = [listings.needed(one, f"Transaction {one.get('id')}", LAYOUT.needed, _NUMBERS) for one in listed]
+    found = [listings.transaction(one, LAYOUT.needed, _NUMBERS) for one in listed]
     within = [one for one in found if start <= one["created_at"] < end]
     charges = _charges((yield from orders(period)))
     day = sorted(within, key=itemgetter("id"))

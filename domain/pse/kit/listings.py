@@ -28,13 +28,13 @@ def built(name: str, period: Period, key: str, entries: Sequence[Entry]) -> Buil
     return Built(f"{name}-{period.business_date}.json", "application/json", text.encode())
 
 
-def needed(raw: Entry, what: str, names: Iterable[str], numbers: Collection[str]) -> Entry:
-    """The fields of an entry that count, where its PSE publishes all of them as required: `numbers` are whole ones, the
-    others texts. `what` it is, in a sentence. Raises BadAnswer.
+def transaction(raw: Entry, names: Iterable[str], numbers: Collection[str]) -> Entry:
+    """The fields of a transaction that count, all of which its PSE publishes as required: `numbers` are whole ones, the
+    others texts. Raises BadAnswer.
     """
     for name in names:
         if type(raw.get(name)) is not (int if name in numbers else str):
-            raise BadAnswer(f"{what} has the {name} {str(raw.get(name))[:40]!r}.")
+            raise BadAnswer(f"Transaction {raw.get('id')} has the {name} {str(raw.get(name))[:40]!r}.")
     return {name: raw[name] for name in names}
 
 

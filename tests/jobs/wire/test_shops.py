@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from domain.commerce import credentials
-from domain.commerce.said import AboutShop
+from domain.commerce.calls import AboutShop
 from domain.commerce.vocabulary import ShopKind
 from domain.models import Shop
 from domain.pse.vocabulary import InDoubt, Unsent
