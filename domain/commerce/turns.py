@@ -18,10 +18,7 @@ async def failing(shop_id: UUID, because: str) -> None:
 
 async def well(shop_id: UUID) -> None:
     """It answers (again)."""
-    await execute(
-        "UPDATE shops SET failing_since = NULL, failing_because = NULL WHERE id = $1 AND failing_since IS NOT NULL",
-        shop_id,
-    )
+    await Shop.filter(id=shop_id, failing_since__isnull=False).update(failing_since=None, failing_because=None)
 
 
 async def polled(shop: Shop, until: datetime, seconds: float) -> None:

@@ -11,7 +11,6 @@ from domain.platform.database import execute
 _DOWN: Final = "UPDATE connections SET down_since = now() WHERE id = $1 AND down_since IS NULL"
 _REST: Final = """UPDATE connections SET resting_until = now() + make_interval(secs => $2::float8), failing_since = $3
 WHERE id = $1"""
-_UP: Final = "UPDATE connections SET down_since = NULL WHERE id = $1 AND down_since IS NOT NULL"
 
 
 async def down(connection_id: UUID) -> bool:
@@ -21,7 +20,7 @@ async def down(connection_id: UUID) -> bool:
 
 async def up(connection_id: UUID) -> bool:
     """The PSE answers; whether that is new."""
-    return bool(await execute(_UP, connection_id))
+    return bool(await Connection.filter(id=connection_id, down_since__isnull=False).update(down_since=None))
 
 
 async def rests(connection_id: UUID, seconds: float, failing_since: datetime | None) -> None:
