@@ -17,8 +17,7 @@ from domain.onboarding.certification import CaseName, CaseOutcome
 from domain.platform.database import rows
 from domain.problems import InvalidInput, InvalidState, NotFound
 from jobs import certification as certification_jobs
-from jobs import certification_play
-from jobs import refunds
+from jobs import certification_play, refunds
 from tests.conftest import Database
 from tests.kit.accounts import ACCOUNTS
 from tests.kit.factories import CAUSE, KEY, a_shop
