@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import httpx
 
 from domain.pse.conekta import lines, objects, reports, setup, webhooks
-from domain.pse.kit import answers, requests
+from domain.pse.kit import answers
 from domain.pse.kit.base import Base
 from domain.pse.kit.parts import Parts
 from domain.pse.reporting import Steps
@@ -35,9 +35,8 @@ class Conekta(Base):
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /orders/{id}/refunds`."""
-        place = ("orders", order.payment_reference, "refunds")
         body = {"amount": order.amount.minor_units, "reason": "requested_by_client"}
-        return requests.post(order.base_url, *place, body=body, headers=objects.HEADERS)
+        return self.post(order.base_url, "orders", order.payment_reference, "refunds", body=body)
 
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request:
         """`GET /orders/{id}`: the order with its charges and their refunds."""

@@ -39,16 +39,15 @@ class DLocal(Base):
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /refunds`, with the beneficiary where the order has a destination."""
-        fields = {
+        told = {
             "payment_id": order.payment_reference,
             "currency": order.amount.currency,
             "order_refund_id": order.reference,
+            "notification_url": order.webhook_url,
+            "description": (order.description or "")[:_DESCRIPTION_MAX],
+            **self.words.recipient(order.destination),
         }
-        if order.webhook_url:
-            fields["notification_url"] = order.webhook_url
-        if order.description:
-            fields["description"] = order.description[:_DESCRIPTION_MAX]
-        fields |= self.words.recipient(order.destination)
+        fields = {name: text for name, text in told.items() if text}
         # The amount is written as the number it is: a float could not hold every amount of two decimals.
         content = f'{{"amount": {order.amount.decimal()}, {json.dumps(fields, ensure_ascii=False)[1:]}'
         headers = {**self.headers, "Content-Type": "application/json", "X-Idempotency-Key": order.reference}

@@ -75,6 +75,10 @@ class Base(Connector):
         """Ask for what is at this place below a base, with these parameters."""
         return requests.get(base_url, *parts, headers=self.headers, asked=asked)
 
+    def post(self, base_url: str, *parts: str, body: Mapping[str, object]) -> httpx.Request:
+        """Send `body` as JSON to this place below a base."""
+        return requests.post(base_url, *parts, body=body, headers=self.headers)
+
     # The refund
 
     def snapshot(self, order: RefundOrder) -> httpx.Request | None:
