@@ -102,14 +102,7 @@ async def connect(principal: Principal, new: NewShop, key: str, cause: Cause, se
     async with transaction():
         if stored := await idempotency.claim(principal.merchant_id, CONNECT, key, facts, shop_id, cause):
             return await Shop.get(id=stored)
-        await execute(_ONE_BY_ONE, f"shops/{principal.merchant_id}")
-        if await Shop.filter(merchant_id=principal.merchant_id).exclude(state=ShopState.RETIRED).count() >= most:
-            raise InvalidInput(
-                f"You have {most} shops, as many as this installation lets a merchant have: retire one first.",
-                path=["input", "name"],
-            )
-        if await Shop.exists(merchant_id=principal.merchant_id, name=name):
-            raise InvalidInput("Another shop has this name.", path=["input", "name"])
+        await _check_room(principal.merchant_id, name, most)
         sealed = await data_keys.seal(secret, principal.merchant_id, opened.secrets, credentials.place_of(shop_id))
         made = await Shop.create(
             id=shop_id,
@@ -132,6 +125,18 @@ async def connect(principal: Principal, new: NewShop, key: str, cause: Cause, se
         return made
 
 
+async def _check_room(merchant_id: UUID, name: str, most: int) -> None:
+    """One at a time, until the caller's transaction ends. Raises InvalidInput."""
+    await execute(_ONE_BY_ONE, f"shops/{merchant_id}")
+    if await Shop.filter(merchant_id=merchant_id).exclude(state=ShopState.RETIRED).count() >= most:
+        raise InvalidInput(
+            f"You have {most} shops, as many as this installation lets a merchant have: retire one first.",
+            path=["input", "name"],
+        )
+    if await Shop.exists(merchant_id=merchant_id, name=name):
+        raise InvalidInput("Another shop has this name.", path=["input", "name"])
+
+
 async def change(
     principal: Principal,
     shop_id: UUID,
@@ -148,10 +153,7 @@ async def change(
     `end_old`: those that were replaced before are not believed any more from now on.
     Raises Forbidden, NotFound, InvalidInput, InvalidState, Unsealable, KeyServiceAway.
     """
-    if end_old and old_valid_until is not None:
-        raise InvalidInput("Old secrets end now or later: one of them.", path=["input", "endOldSecrets"])
-    if old_valid_until is not None and (old_valid_until.tzinfo is None or old_valid_until <= datetime.now(UTC)):
-        raise InvalidInput("The old secrets' end is a moment to come, with its zone.", path=["input", "oldValidUntil"])
+    _check_end(old_valid_until, end_old=end_old)
     await data_keys.current(secret, principal.merchant_id)
     async with transaction():
         shop = await managed(principal, shop_id)
@@ -162,26 +164,48 @@ async def change(
         merged = {name: value for name, value in {**known, **values}.items() if value.strip()}
         opened = _opened(ShopKind(shop.kind), _checked(shop.merchant_id, fields_of(shop.kind), merged))
         _check_goes_where_it_did(shop.address, opened.address, [name for name in before if name not in values])
-        changed: dict[str, Any] = {"address": opened.address, "options": dict(opened.options)}
         replaced = sorted(name for name in {*before, *opened.secrets} if before.get(name) != opened.secrets.get(name))
+        changed: dict[str, Any] = {"address": opened.address, "options": dict(opened.options)}
         if replaced:
-            seal, merchant = data_keys.seal, shop.merchant_id
-            changed["sealed_secrets"] = await seal(secret, merchant, opened.secrets, credentials.place_of(shop.id))
-            old = await seal(secret, merchant, before, credentials.old_place_of(shop.id)) if old_valid_until else None
-            changed |= {"old_sealed_secrets": old, "old_valid_until": old_valid_until}
-        ended = end_old and shop.old_valid_until is not None
+            changed |= await _sealed(shop, before, opened, old_valid_until, secret)
         if end_old:
             changed |= {"old_sealed_secrets": None, "old_valid_until": None}
         await Shop.filter(id=shop.id).update(**changed)
-        told = deeds.changed({"address": shop.address, **shop.options}, {"address": opened.address, **opened.options})
-        if replaced:
-            told["secrets"] = [None, replaced]
-        if replaced and old_valid_until is not None:
-            told["old_secrets_until"] = [None, old_valid_until.isoformat()]  # so long whoever gave them can have signed
-        if ended and shop.old_valid_until is not None:
-            told["old_secrets_until"] = [shop.old_valid_until.isoformat(), None]
+        told = _told(shop, opened, replaced, old_valid_until, end_old=end_old)
         await deeds.note(shop.merchant_id, CHANGE, Of("shop", shop.id), cause, told)
     return await Shop.get(id=shop.id)
+
+
+def _check_end(old_valid_until: datetime | None, *, end_old: bool) -> None:
+    """Raises InvalidInput."""
+    if end_old and old_valid_until is not None:
+        raise InvalidInput("Old secrets end now or later: one of them.", path=["input", "endOldSecrets"])
+    if old_valid_until is not None and (old_valid_until.tzinfo is None or old_valid_until <= datetime.now(UTC)):
+        raise InvalidInput("The old secrets' end is a moment to come, with its zone.", path=["input", "oldValidUntil"])
+
+
+async def _sealed(
+    shop: Shop, before: Mapping[str, str], opened: "_Opened", old_valid_until: datetime | None, secret: bytes
+) -> dict[str, Any]:
+    """The columns of the new secrets, and of those before as long as they are believed."""
+    seal, merchant = data_keys.seal, shop.merchant_id
+    new = await seal(secret, merchant, opened.secrets, credentials.place_of(shop.id))
+    old = await seal(secret, merchant, before, credentials.old_place_of(shop.id)) if old_valid_until else None
+    return {"sealed_secrets": new, "old_sealed_secrets": old, "old_valid_until": old_valid_until}
+
+
+def _told(
+    shop: Shop, opened: "_Opened", replaced: Sequence[str], old_valid_until: datetime | None, *, end_old: bool
+) -> dict[str, Any]:
+    """What a deed says of it: of secrets their names alone."""
+    told = deeds.changed({"address": shop.address, **shop.options}, {"address": opened.address, **opened.options})
+    if replaced:
+        told["secrets"] = [None, list(replaced)]
+    if replaced and old_valid_until is not None:
+        told["old_secrets_until"] = [None, old_valid_until.isoformat()]  # so long whoever gave them can have signed
+    if end_old and shop.old_valid_until is not None:
+        told["old_secrets_until"] = [shop.old_valid_until.isoformat(), None]
+    return told
 
 
 def _check_goes_where_it_did(before: str, after: str, kept: Sequence[str]) -> None:
