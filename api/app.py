@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.applications import Starlette
@@ -25,6 +26,7 @@ from api.graphql.context import Context
 from api.graphql.schema import make
 from api.graphql.transport.bounds import WAITING_MAX, OperationBounds
 from api.graphql.transport.endpoint import GraphQLView
+from api.graphql.transport.extensions import Schema
 from api.graphql.transport.feeds import Feeds
 from api.graphql.transport.follow import Waker
 from api.graphql.transport.trusted import plan
@@ -35,7 +37,7 @@ from api.links import hooks, unsubscribe
 from api.metering import Metering
 from api.sign_in import pages as sign_in
 from api.sign_in.provider import Directory
-from api.webhooks import endpoint, shops
+from api.webhooks import pses, shops
 from domain.access import giver
 from domain.access.tokens import Principal
 from domain.addresses import names
@@ -68,106 +70,134 @@ _HEADERS_OF_CLIENTS: Final = (
 )
 
 
-def create(settings: Settings) -> Starlette:
-    """The whole API with these settings."""
-    names.open_places(settings.private_hosts)
-    waker = Waker(settings.redis_url)
-    feeds, uses, metering = Feeds(waker), Uses(), Metering()
-    gate = Gate.of(settings, rates_of(settings))
-    remembered = Remembered(waker, uses=uses, second_factor=bool(settings.mfa_values))
+@dataclass(frozen=True, slots=True)
+class _Rooms:
+    """What all requests of the process share."""
 
-    async def authenticate(token: str | None) -> Principal | None:
+    settings: Settings
+    waker: Waker
+    feeds: Feeds
+    uses: Uses
+    metering: Metering
+    gate: Gate
+    remembered: Remembered
+
+    @classmethod
+    def of(cls, settings: Settings) -> "_Rooms":
+        waker, uses, gate = Waker(settings.redis_url), Uses(), Gate.of(settings, rates_of(settings))
+        remembered = Remembered(waker, uses=uses, second_factor=bool(settings.mfa_values))
+        return cls(settings, waker, Feeds(waker), uses, Metering(), gate, remembered)
+
+    async def authenticate(self, token: str | None) -> Principal | None:
         giver.hold(token)  # what is given in this request is given with it
-        return await remembered(token)
+        return await self.remembered(token)
 
-    def counted_context(principal: Principal, request_id: str) -> Context:
-        metering.calls.note(principal.merchant_id)
-        return make_context(principal, request_id)
-
-    def make_context(principal: Principal, request_id: str) -> Context:
+    def context(self, principal: Principal, request_id: str) -> Context:
         stand_for(principal.merchant_id)  # whatever this operation asks from now on, it sees nobody else's
-        return Context(principal, request_id, settings, waker, feeds)
+        return Context(principal, request_id, self.settings, self.waker, self.feeds)
 
-    schema = make(introspection=settings.introspection)
-    trusted = read_trusted(settings.trusted_documents)
-    plan(schema.documents, schema._schema, trusted)
-    view = GraphQLView[Context, Principal](
-        schema,
-        authenticate=authenticate,
-        make_context=counted_context,
-        allowed_origins=settings.allowed_origins,
-        gate=gate,
-        bounds=OperationBounds(Turns(_at_once(settings), WAITING_MAX), settings.operation_seconds),
-        share_of=_share_of,
-        trusted=trusted,
-    )
-    patience = Patience(settings.operation_seconds, settings.lock_seconds)
+    def counted_context(self, principal: Principal, request_id: str) -> Context:
+        self.metering.calls.note(principal.merchant_id)
+        return self.context(principal, request_id)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        settings = self.settings
+        patience = Patience(settings.operation_seconds, settings.lock_seconds)
         await open_pool(settings.database_url, pool_max=settings.database_pool, patience=patience)
         await bell.connect(settings.redis_url)
         traces.configure(settings.otlp_url, "api")
-        writing = [asyncio.create_task(uses.run(), name="uses"), asyncio.create_task(metering.run(), name="metering")]
-        async with waker:
+        loops = {"uses": self.uses.run(), "metering": self.metering.run()}
+        writing = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
+        async with self.waker:
             yield
         for one in writing:
             one.cancel()
-        await uses.flush()
-        await metering.beat()
-        await gate.rates.close()
+        await self.uses.flush()
+        await self.metering.beat()
+        await self.gate.rates.close()
         await bell.close()
         await close_pool()
         await asyncio.to_thread(traces.close)
 
+
+def create(settings: Settings) -> Starlette:
+    """The whole API with these settings."""
+    names.open_places(settings.private_hosts)
+    rooms = _Rooms.of(settings)
+    routes = _routes(rooms)
+    application = Starlette(routes=routes, middleware=_middleware(rooms, routes), lifespan=rooms.lifespan)
+    # A redirect to the same path without its slash would lead to whatever host the client named.
+    application.router.redirect_slashes = False
+    application.state.settings = settings
+    application.state.directory = Directory(settings)
+    application.state.rates = rooms.gate.rates
+    return application
+
+
+def _view(rooms: _Rooms, schema: Schema) -> GraphQLView[Context, Principal]:
+    settings = rooms.settings
+    trusted = read_trusted(settings.trusted_documents)
+    plan(schema.documents, schema._schema, trusted)
+    return GraphQLView[Context, Principal](
+        schema,
+        authenticate=rooms.authenticate,
+        make_context=rooms.counted_context,
+        allowed_origins=settings.allowed_origins,
+        gate=rooms.gate,
+        bounds=OperationBounds(Turns(_at_once(settings), WAITING_MAX), settings.operation_seconds),
+        share_of=_share_of,
+        trusted=trusted,
+    )
+
+
+def _routes(rooms: _Rooms) -> list[BaseRoute]:
+    settings = rooms.settings
+    schema = make(introspection=settings.introspection)
+    view = _view(rooms, schema)
     metrics = [Route(watching.PATH, watching.telling(settings.metrics_token))] if settings.metrics_token else []
-    routes: list[BaseRoute] = [
+    return [
         *metrics,
         Route(GRAPHQL_PATH, view),
         WebSocketRoute(GRAPHQL_PATH, view),
-        *(Route(path, endpoint.receive, methods=["POST"]) for path in endpoint.PATHS),
+        *(Route(path, pses.receive, methods=["POST"]) for path in pses.PATHS),
         *(Route(path, shops.receive, methods=["POST", "GET"]) for path in shops.PATHS),
         Route(pages.PATH, pages.show, methods=["GET"]),
         Route(pages.PATH, pages.receive, methods=["POST"]),
         Route(unsubscribe.PATH, unsubscribe.show, methods=["GET"]),
         Route(unsubscribe.PATH, unsubscribe.receive, methods=["POST"]),
         Route(files.UPLOAD_PATH, files.take_in, methods=["PUT"]),
-        Route(files.PATH, files.giving(authenticate), methods=["GET"]),
-        *hooks.routes(authenticate, gate),
+        Route(files.PATH, files.giving(rooms.authenticate), methods=["GET"]),
+        *hooks.routes(rooms.authenticate, rooms.gate),
         *sign_in.ROUTES,
-        *console.routes(Asking(schema, gate, view.bounds, make_context, _share_of)),
+        *console.routes(Asking(schema, rooms.gate, view.bounds, rooms.context, _share_of)),
         Route("/healthz", health.alive),
         Route("/readyz", health.Readiness().answer),
     ]
-    application = Starlette(
-        routes=routes,
-        middleware=[
-            Middleware(watching.CountingMiddleware, templates=watching.templates_of(routes)),
-            Middleware(SaidAnew),
-            Middleware(PageMiddleware),
-            Middleware(ConsoleMiddleware),
-            *middleware(
-                _foreign_pages(settings),  # around the rates, so that a page can read how long it must wait
-                Middleware(RateMiddleware, rates=gate.rates),
-                body_bytes_max=settings.body_limit_bytes,
-                own_max=_bytes_max,
-            ),
-            Middleware(
-                CrowdMiddleware,
-                arriving=gate.arriving,
-                requests=gate.strangers,
-                known_at=GRAPHQL_PATH,
-                streamed=_is_streamed,
-            ),
-        ],
-        lifespan=lifespan,
-    )
-    # A redirect to the same path without its slash would lead to whatever host the client named.
-    application.router.redirect_slashes = False
-    application.state.settings = settings
-    application.state.directory = Directory(settings)
-    application.state.rates = gate.rates
-    return application
+
+
+def _middleware(rooms: _Rooms, routes: list[BaseRoute]) -> list[Middleware]:
+    """The outermost first."""
+    gate = rooms.gate
+    return [
+        Middleware(watching.CountingMiddleware, templates=watching.templates_of(routes)),
+        Middleware(SaidAnew),
+        Middleware(PageMiddleware),
+        Middleware(ConsoleMiddleware),
+        *middleware(
+            _foreign_pages(rooms.settings),  # around the rates, so that a page can read how long it must wait
+            Middleware(RateMiddleware, rates=gate.rates),
+            body_bytes_max=rooms.settings.body_limit_bytes,
+            own_max=_bytes_max,
+        ),
+        Middleware(
+            CrowdMiddleware,
+            arriving=gate.arriving,
+            requests=gate.strangers,
+            known_at=GRAPHQL_PATH,
+            streamed=_is_streamed,
+        ),
+    ]
 
 
 def _share_of(principal: Principal) -> Hashable:

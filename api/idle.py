@@ -35,9 +35,11 @@ class Idle:
         return False
 
     def is_young(self, waiter: "Waiter") -> None:
+        """A connection that has asked nothing yet."""
         self._young.setdefault(waiter.address, {})[waiter] = None
 
     def add(self, waiter: "Waiter") -> None:
+        """It waits from now on; where its address has too many, the one that has waited longest goes."""
         self.discard(waiter)
         neighbours = self._waiting.setdefault(waiter.address, {})
         neighbours[waiter] = None
@@ -45,6 +47,7 @@ class Idle:
             _first(neighbours).drop()
 
     def discard(self, waiter: "Waiter") -> None:
+        """It works, or has gone; one that did not wait is no error."""
         for those in (self._waiting, self._young):
             neighbours = those.get(waiter.address, {})
             neighbours.pop(waiter, None)

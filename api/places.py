@@ -18,6 +18,7 @@ class HeldPlace:
         self._keys = keys
 
     def leave(self) -> None:
+        """Give the place back; a second time gives nothing."""
         for key in self._keys:
             self._taken[key] -= 1
             if not self._taken[key]:
@@ -113,6 +114,7 @@ class Newcomers:
         return max(crowds, key=lambda those: (len(those), -those[0].since))[0]
 
     def discard(self, newcomer: Newcomer) -> None:
+        """It has said who it is, or has gone; one that is not there is no error."""
         neighbours = self._of_address.get(newcomer.address, {})
         if newcomer in neighbours:
             del neighbours[newcomer]

@@ -163,6 +163,7 @@ class Rates:
             self._own[key] = full
 
     async def close(self) -> None:
+        """Let go of the connection to Valkey, where there is one."""
         if self._redis is not None:
             await self._redis.aclose()
 

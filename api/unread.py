@@ -17,18 +17,22 @@ class UnreadGuard:
     _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
+        """Whatever waits to be written is watched from its first byte."""
         super().connection_made(transport)  # type: ignore[misc]  # of the protocol that this is mixed into
         transport.set_write_buffer_limits(high=0)  # what waits at all is watched
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is to be watched any more."""
         self._watch_no_more()
         super().connection_lost(exc)  # type: ignore[misc]
 
     def pause_writing(self) -> None:
+        """The client does not read: it has `unread_seconds` from now."""
         super().pause_writing()  # type: ignore[misc]
         self._watch()
 
     def resume_writing(self) -> None:
+        """The client has read all."""
         self._watch_no_more()
         super().resume_writing()  # type: ignore[misc]
 

@@ -5,21 +5,19 @@ from uuid import uuid4
 
 import structlog
 
-from domain.bank import look
+from domain.bank import accounts, look
 from domain.cause import Cause
-from domain.platform.database import door, for_all, for_merchant, rows, unavailable
+from domain.platform.database import door, for_all, for_merchant, unavailable
 
 ACTOR: Final = "bank"
 _log = structlog.get_logger()
-# A merchant without an account at a bank has nothing to be looked at.
-_WHOSE: Final = "SELECT DISTINCT merchant_id FROM bank_accounts ORDER BY merchant_id"
 
 
 @door
 async def look_at_all() -> int:
     """Look at each merchant who has an account; how many. One that fails holds up no other."""
     with for_all("whose payouts come to a bank account"):
-        merchants = [row["merchant_id"] for row in await rows(_WHOSE)]
+        merchants = await accounts.merchants()
     for merchant_id in merchants:
         try:
             with for_merchant(merchant_id):

@@ -22,7 +22,7 @@ import structlog
 
 from domain.connections.connections import SENDING
 from domain.models import Connection, HandedReport, Merchant
-from domain.platform.database import connection as current
+from domain.platform.alone import alone
 from domain.platform.database import door, for_all, for_merchant, unavailable
 from domain.reconciliation import handed_in
 from domain.reconciliation.handed_in import Became, Came, HandedInBy
@@ -59,8 +59,8 @@ async def visit(inbox: Path, sender: Sender) -> int:
     Raises OSError where there is no such folder.
     """
     taken = 0
-    async with _alone() as alone:
-        if not alone:
+    async with _alone() as mine:
+        if not mine:
             return 0
         with _opened(os.open(inbox, os.O_RDONLY | os.O_DIRECTORY), str(inbox)) as root:
             _refuse_files(root)
@@ -84,13 +84,8 @@ async def _apart(place: _Place, sender: Sender) -> int:
 @contextlib.asynccontextmanager
 async def _alone() -> AsyncIterator[bool]:
     with for_all("one process at a time visits the folder, whosever the reports are"):
-        async with current().acquire_connection() as raw:
-            held = bool((await raw.fetch("SELECT pg_try_advisory_lock($1) AS held", _LOCK))[0]["held"])
-            try:
-                yield held
-            finally:
-                if held:
-                    await raw.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+        async with alone(_LOCK) as held:
+            yield held
 
 
 async def _merchant(place: _Place, sender: Sender) -> int:

@@ -8,16 +8,16 @@ from uuid import UUID, uuid4
 import structlog
 
 from domain.cause import WORKER, Cause
-from domain.commerce import checks, following, intake, retiring, settle, shops, telling
+from domain.commerce import checks, credentials, following, intake, retiring, settle, shops, telling, turns
+from domain.commerce.calls import AboutShop
 from domain.commerce.dialect import NoAnswer, TooYoung
 from domain.commerce.magento.dialect import Magento
 from domain.commerce.registry import dialect_of
-from domain.commerce.said import AboutShop
 from domain.commerce.vocabulary import LookAt, NothingToUs, SaidRefund, ShopAccess, ShopDone, Told, Uninstalled
 from domain.models import Shop
 from domain.models.shops import ShopState
 from domain.platform import bell
-from domain.platform.database import door, for_all, for_merchant, rows, unavailable
+from domain.platform.database import door, for_all, for_merchant, unavailable
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
@@ -28,21 +28,8 @@ _LEASE_SECONDS: Final = 600.0  # of a sweep through a shop
 _YOUNG_SECONDS: Final = 60.0
 _UNOPENED_SECONDS: Final = 300.0
 _IN_A_ROW_MAX: Final = 10  # questions of a sweep without an answer: then the shop is away
-_TABLES: Final = {
-    bell.SHOP: "shops",
-    bell.SHOP_NOTICE: "shop_notices",
-    bell.SHOP_REFUND: "shop_refunds",
-    bell.SHOP_CHECK: "shop_checks",
-}
 _UNUSABLE: Final = (Unsealable, KeyServiceAway)
 _log = structlog.get_logger()
-
-
-async def merchant_of(job: str, subject: UUID) -> UUID | None:
-    """Whose it is that was rung for; None: nobody's."""
-    with for_all("whose it is that a shop's place is wanted for"):
-        found = await rows(f"SELECT merchant_id FROM {_TABLES[job]} WHERE id = $1", subject)  # noqa: S608 - ours
-    return found[0]["merchant_id"] if found else None
 
 
 @door
@@ -64,7 +51,7 @@ async def _apply(claimed: intake.HeardShop, sender: ShopSender, settings: Settin
         await intake.later(notice, str(error), _YOUNG_SECONDS)
         return
     except NoAnswer as error:
-        await shops.failing(shop.id, str(error))
+        await turns.failing(shop.id, str(error))
         await intake.later(notice, str(error))
         return
     except _UNUSABLE as error:
@@ -86,7 +73,7 @@ async def _told(
     if shop.state is ShopState.RETIRED:
         return await retiring.leave(shop, told, request_id)
     if isinstance(told, Uninstalled):
-        await shops.failing(shop.id, "The shop says that our app was taken away.")
+        await turns.failing(shop.id, "The shop says that our app was taken away.")
         await bell.ring(bell.SHOP_CHECK, (await checks.begin(shop, Cause(request_id, WORKER))).id)
         return "Our app was taken away."
     if isinstance(told, SaidRefund):
@@ -96,7 +83,7 @@ async def _told(
 
 
 async def _look(shop: Shop, look: LookAt, request_id: str, sender: ShopSender, settings: Settings) -> str:
-    access = await shops.access_of(shop, settings.secret_key)
+    access = await credentials.access_of(shop, settings.secret_key)
     about = AboutShop(shop.merchant_id, shop.id, request_id, "LOOK")
     listed = (await sender.ask(dialect_of(shop.kind).look(access, look.order), shop, access, about)).result
     if listed is None:
@@ -133,9 +120,9 @@ async def _step(due: telling.Due, sender: ShopSender, settings: Settings) -> Non
         await telling.nothing_to_say(due)
         return
     try:
-        access = await shops.access_of(due.shop, settings.secret_key)
+        access = await credentials.access_of(due.shop, settings.secret_key)
     except _UNUSABLE as error:
-        await shops.failing(due.shop.id, f"The shop's credentials do not open: {error}")
+        await turns.failing(due.shop.id, f"The shop's credentials do not open: {error}")
         await telling.put_off(due, _UNOPENED_SECONDS)
         return
     writes = telling.is_record(due)
@@ -144,7 +131,7 @@ async def _step(due: telling.Due, sender: ShopSender, settings: Settings) -> Non
     outcome = (await sender.ask(asking, due.shop, access, about)).result
     await telling.record(due, outcome)
     if isinstance(outcome, ShopDone):
-        await shops.well(due.shop.id)
+        await turns.well(due.shop.id)
     _log.info("shop.told", shop=str(due.shop.id), refund=str(due.row.refund_id), outcome=type(outcome).__name__)
 
 
@@ -152,28 +139,28 @@ async def _step(due: telling.Due, sender: ShopSender, settings: Settings) -> Non
 async def look_at(shop_id: UUID, sender: ShopSender, settings: Settings) -> None:
     """Look for what a shop has not told, if it is due: from its position on, with an overlap."""
     with for_all("whose a shop is that was rung for"):
-        shop = await shops.take(shop_id, _LEASE_SECONDS)
+        shop = await turns.take(shop_id, _LEASE_SECONDS)
     if shop is None:
         return
     with for_merchant(shop.merchant_id):
         try:
             await _look_at(shop, sender, settings)
         except NoAnswer as error:
-            await shops.failing(shop.id, str(error))
-            await shops.again(shop.id, max(intervals.UNSENT.delay(shop.tries), error.seconds))
+            await turns.failing(shop.id, str(error))
+            await turns.again(shop.id, max(intervals.UNSENT.delay(shop.tries), error.seconds))
         except _UNUSABLE as error:
-            await shops.failing(shop.id, f"The shop's credentials do not open: {error}")
-            await shops.again(shop.id, intervals.UNSENT.delay(shop.tries))
+            await turns.failing(shop.id, f"The shop's credentials do not open: {error}")
+            await turns.again(shop.id, intervals.UNSENT.delay(shop.tries))
         except Exception as error:
             if not unavailable(error):
-                await shops.failing(shop.id, f"Looking raised {type(error).__name__}.")
-                await shops.again(shop.id, intervals.UNSENT.delay(shop.tries))
+                await turns.failing(shop.id, f"Looking raised {type(error).__name__}.")
+                await turns.again(shop.id, intervals.UNSENT.delay(shop.tries))
             raise
 
 
 async def _look_at(shop: Shop, sender: ShopSender, settings: Settings) -> None:
     dialect, until, request_id = dialect_of(shop.kind), datetime.now(UTC), f"shop-{uuid4()}"
-    access = await shops.access_of(shop, settings.secret_key)
+    access = await credentials.access_of(shop, settings.secret_key)
     if shop.wanted_key is not None and isinstance(dialect, Magento):
         await _fetch_key(shop, dialect, access, sender)
     if dialect.poll_seconds is None:
@@ -182,8 +169,8 @@ async def _look_at(shop: Shop, sender: ShopSender, settings: Settings) -> None:
     since = shop.polled_until - timedelta(seconds=dialect.overlap_seconds)
     found = (await sender.ask(dialect.poll(access, since, until), shop, access, about)).result
     await _told_each(shop, list(dict.fromkeys(found.told)), request_id, sender, settings)
-    await shops.polled(shop, until, dialect.poll_seconds)
-    await shops.well(shop.id)
+    await turns.polled(shop, until, dialect.poll_seconds)
+    await turns.well(shop.id)
     _log.info("shop.looked", shop=str(shop.id), told=len(found.told))
 
 
@@ -224,7 +211,7 @@ async def _fetch_key(shop: Shop, dialect: Magento, access: ShopAccess, sender: S
     assert shop.wanted_key is not None, "One is wanted."
     about = AboutShop(shop.merchant_id, shop.id, f"shop-{uuid4()}", "KEY")
     pem = await sender.text(shop, access, dialect.key_wanted(shop.wanted_key), about)
-    await shops.keep_key(shop, shop.wanted_key, pem)
+    await credentials.keep_key(shop, shop.wanted_key, pem)
 
 
 @door
@@ -239,7 +226,7 @@ async def run_check(run_id: UUID, sender: ShopSender, settings: Settings) -> Non
             await checks.fail(run, "Its worker ended before it could be finished, more than once.")
             return
         try:
-            access = await shops.access_of(shop, settings.secret_key)
+            access = await credentials.access_of(shop, settings.secret_key)
             about = AboutShop(shop.merchant_id, shop.id, run.request_id, "CHECK")
             asking = dialect_of(shop.kind).check(access, shops.url_of(settings.public_url, shop.id))
             asked = await sender.ask(asking, shop, access, about)
@@ -274,7 +261,7 @@ async def ring_the_checks() -> int:
     """Ask for the preflight of every shop whose turn it is; how many."""
     with for_all("the timetable's turn of every shop"):
         runs = await checks.ring_all()
-        await shops.forget_old_secrets()
+        await credentials.forget_old_secrets()
     for one in runs:
         await bell.ring(bell.SHOP_CHECK, one)
     return len(runs)

@@ -4,10 +4,8 @@ UTC throughout (a local 02:30 can happen twice or never); a missed run is caught
 """
 
 import asyncio
-import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -26,7 +24,8 @@ from domain.findings import growing
 from domain.history import seals
 from domain.keys import trial
 from domain.periods import after_closing
-from domain.platform import bell, metrics, pulse, tls
+from domain.platform import bell, metrics, pulse
+from domain.platform.alone import Guard, Job, NotLeading, guarding
 from domain.platform.database import BATCH, close_pool, for_all, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
@@ -37,7 +36,6 @@ from jobs.watching import watched
 
 _LEADER_LOCK: Final = 0x6573746F726E6F
 _LEADER_TRY_SECONDS: Final = 2.0
-_GUARD_SECONDS_MAX: Final = 8.0  # of silence; with the try of the next one it makes a takeover within 15 seconds
 _MISFIRE_SECONDS: Final = 12 * 3600
 _INVARIANTS_MINUTES: Final = 15
 _OPEN_ITEMS_MINUTES: Final = 15  # an ageing works out anew what has been touched since
@@ -132,9 +130,6 @@ async def _grow() -> None:
     _log.info("findings.grown", findings=await growing.grow())
 
 
-Job = Callable[[], Awaitable[object]]
-
-
 def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: job) -> AsyncIOScheduler:
     """All that happens by the clock. `leading` wraps each job, so that it runs only while this process leads."""
     hour, minute = settings.nightly_at
@@ -189,73 +184,11 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
     return scheduler
 
 
-class NotLeading(Exception):
-    """The leader's connection is gone, or does not answer, and the lock with it."""
-
-
-class Guard:
-    """The connection that holds the leader's lock, for as long as it lives and no longer.
-
-    PostgreSQL ends it when it has been silent for a few seconds, so that a leader that is frozen or cut off is followed
-    by another one; the thawed one learns it by its first word, which comes before any of its jobs.
-    """
-
-    def __init__(self, connection: "asyncpg.Connection") -> None:
-        self._connection = connection
-        self._talking = asyncio.Lock()
-
-    async def leads(self) -> bool:
-        """Take the lock, if nobody else has it."""
-        return bool(await self._ask("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK))
-
-    async def confirm(self) -> None:
-        """Raises NotLeading when the connection, and with it the lock, is gone."""
-        await self._ask("SELECT 1")
-
-    def leading(self, job: Job) -> Job:
-        """The job, run only after PostgreSQL has just said that this process still leads."""
-
-        async def run() -> None:
-            try:
-                await self.confirm()
-            except NotLeading as error:
-                _log.warning("timetable.held_back", error=str(error))
-                return
-            await job()
-
-        return run
-
-    async def _ask(self, statement: str, *values: object) -> object:
-        async with self._talking:
-            try:
-                async with asyncio.timeout(_GUARD_SECONDS_MAX):
-                    return await self._connection.fetchval(statement, *values)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-                # After a thaw a cut connection can fail in any of its ways, and each means the same.
-                raise NotLeading(f"{type(error).__name__}: {error}") from error
-
-
-@asynccontextmanager
-async def guarding(database_url: str) -> AsyncIterator[Guard]:
-    """A guard on a connection of its own."""
-    asked = {
-        "idle_session_timeout": f"{_GUARD_SECONDS_MAX:.0f}s",
-        "application_name": f"estorno timetable {os.getpid()}",  # who leads, for whoever looks at pg_stat_activity
-    }
-    connection = await asyncpg.connect(
-        database_url, timeout=_GUARD_SECONDS_MAX, server_settings=asked, ssl=tls.of_database(database_url)
-    )
-    try:
-        yield Guard(connection)
-    finally:
-        connection.terminate()
-
-
 async def lead(settings: Settings, stop: asyncio.Event) -> None:
     """Wait to be the leader and run the timetable, again and again, until told to stop."""
     while not stop.is_set():
         try:
-            async with guarding(settings.database_url) as guard:
+            async with guarding(settings.database_url, _LEADER_LOCK) as guard:
                 await _term(settings, guard, stop)
         except (NotLeading, asyncpg.PostgresError, OSError) as error:
             # Another process may lead by now, so this one queues up again.

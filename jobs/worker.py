@@ -15,9 +15,10 @@ import structlog
 from arq.typing import WorkerCoroutine
 from arq.worker import Function, Worker, func
 
+from domain.commerce import find
 from domain.keys import trial
 from domain.platform import bell, pulse, tls, traces
-from domain.platform.database import BATCH, Patience, close_pool, open_pool
+from domain.platform.database import BATCH, Patience, close_pool, for_all, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 from domain.reconciliation.nights import FutureDate
@@ -108,7 +109,8 @@ async def _of_shop(ctx: ArqContext, job: str, subject: str, work: ShopWork, seco
     A merchant is given a place while it has fewer than half as many as are free, so that whoever comes next finds one,
     however many shops another has, and however slow they answer.
     """
-    merchant = await shop_jobs.merchant_of(job, UUID(subject))
+    with for_all("whose it is that a shop's place is wanted for"):
+        merchant = await find.merchant_of(job, UUID(subject))
     busy: dict[asyncio.Task[None], UUID | None] = ctx["with shops"]
     mine = sum(other == merchant for other in busy.values())
     if 2 * mine < _SHOPS_MAX - len(busy):

@@ -24,7 +24,7 @@ import pytest_asyncio
 import structlog
 from redis.asyncio import Redis
 
-from domain.platform import bell, database
+from domain.platform import bell, database, migrate
 from domain.pse import registry
 from jobs.machine.children import Child
 from jobs.machine.ports import free_port
@@ -161,7 +161,7 @@ def _migrated(home: Path) -> Postgres:
     if not made_before(home):
         child = postgres.child()
         child.start()
-        asyncio.run(database.migrate(postgres.url(OWNER), APPLICATION))
+        asyncio.run(migrate.run(postgres.url(OWNER), APPLICATION))
         asyncio.run(databases.let_anybody_give(postgres.url(OWNER)))
         child.stop()
         keep_for_later(home)

@@ -32,6 +32,7 @@ class Context:
 
     @property
     def cause(self) -> Cause:
+        """Who wants what this operation does, and in which request: what is written with each row."""
         return cause_of(self.principal, self.request_id)
 
 

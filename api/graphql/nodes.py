@@ -19,6 +19,7 @@ class Scoped:
 
     @classmethod
     def of(cls, row: Any) -> Any:
+        """The type as it is told, made of a row. Each type has its own; this one raises TypeError."""
         raise TypeError(f"{cls.__name__} does not say what a row looks like.")
 
     @classmethod

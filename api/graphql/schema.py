@@ -16,7 +16,7 @@ from api.graphql.audit import AuditMutation, AuditQuery
 from api.graphql.bank.fields import BankMutation, BankQuery
 from api.graphql.batches.fields import BatchMutation, BatchQuery, BatchSubscription
 from api.graphql.books.fields import BooksMutation, BooksQuery
-from api.graphql.connection_fields import ConnectionMutation, ConnectionQuery
+from api.graphql.connections.fields import ConnectionMutation, ConnectionQuery
 from api.graphql.context import Info
 from api.graphql.deliveries.fields import DeliveryMutation, DeliveryQuery
 from api.graphql.described import describe

@@ -118,6 +118,11 @@ def _first_token(principal: Principal, merchant_id: UUID, cause: Cause) -> token
     )
 
 
+async def lock(merchant_id: UUID) -> None:
+    """Of two that change what all of a merchant share, the second waits, until the first one's transaction ends."""
+    await Merchant.filter(id=merchant_id).select_for_update(no_key=True).only("id").get()
+
+
 async def update(principal: Principal, change: Mapping[str, str | None], cause: Cause) -> Merchant:
     """Change of the own merchant what is given: name, zone, language (None: their money's). The zone stands on what was
     booked: it is another one only while nothing is.

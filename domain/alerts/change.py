@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from domain.access import merchants
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.alerts import rules
@@ -15,7 +16,7 @@ from domain.models import AlertRule, Connection, Endpoint
 from domain.models.alerts import AlertKind
 from domain.models.deliveries import EndpointKind, EndpointState
 from domain.money import EXPONENTS, MINOR_UNITS_MAX
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, transaction
 from domain.problems import InvalidInput, NotFound
 
 SET: Final = "alertRuleSet"
@@ -25,7 +26,6 @@ RULES_MAX: Final = 60  # of a merchant's own
 NAME_MAX: Final = 64
 _NAMED_MAX: Final = 50
 _HOURS_MAX: Final = 720
-_LOCK: Final = "SELECT 1 AS one FROM merchants WHERE id = $1 FOR NO KEY UPDATE"
 _END: Final = (
     "UPDATE alert_rules SET ended_at = now(), ended_by = $3 WHERE merchant_id = $1 AND name = $2 AND ended_at IS NULL"
 )
@@ -49,7 +49,7 @@ async def set_rule(principal: Principal, rule: HeldRule, cause: Cause) -> HeldRu
     principal.require_everywhere(Permission.MANAGE_NEWS)
     await _check(principal, rule)
     async with transaction():
-        await rows(_LOCK, principal.merchant_id)
+        await merchants.lock(principal.merchant_id)
         before = await AlertRule.get_or_none(merchant_id=principal.merchant_id, name=rule.name, ended_at=None)
         if (
             before is None
@@ -70,7 +70,7 @@ async def end_rule(principal: Principal, name: str, cause: Cause) -> None:
     """What the merchant has said under this name ends; its default holds again. Raises Forbidden, NotFound."""
     principal.require_everywhere(Permission.MANAGE_NEWS)
     async with transaction():
-        await rows(_LOCK, principal.merchant_id)
+        await merchants.lock(principal.merchant_id)
         before = await AlertRule.get_or_none(merchant_id=principal.merchant_id, name=name, ended_at=None)
         if before is None:
             raise NotFound("There is no rule of yours of that name.", path=["input", "name"])

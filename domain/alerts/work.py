@@ -12,7 +12,7 @@ from domain.alerts import kinds
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
-from domain.models import Alert
+from domain.models import Alert, AlertNotice
 from domain.platform.database import execute, transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
 
@@ -27,9 +27,6 @@ _PATH: Final = ["input", "alertId"]
 _ACKNOWLEDGE: Final = """UPDATE alerts SET acknowledged_at = now(), acknowledged_by = $2, acknowledged_by_id = $3,
   snoozed_until = NULL, snoozed_by = NULL, resolved_at = CASE WHEN $4::bool THEN now() END
 WHERE id = $1 AND resolved_at IS NULL"""
-_SNOOZE: Final = "UPDATE alerts SET snoozed_until = $2, snoozed_by = $3 WHERE id = $1 AND resolved_at IS NULL"
-# What waits to be said of it need not be said any more.
-_DROP: Final = "UPDATE alert_notices SET due_at = NULL WHERE alert_id = $1 AND due_at IS NOT NULL"
 
 
 def readable(principal: Principal) -> QuerySet[Alert]:
@@ -49,7 +46,7 @@ async def acknowledge(principal: Principal, alert_id: UUID, cause: Cause) -> Ale
         if alert.acknowledged_at is None:
             moment = kinds.known(alert.kind).moment
             await _one(await execute(_ACKNOWLEDGE, alert.id, principal.holder[:200], principal.party, moment))
-            await execute(_DROP, alert.id)
+            await _drop(alert)
             said = {"acknowledged": [None, principal.holder], "kind": [alert.kind, alert.kind]}
             await deeds.note(alert.merchant_id, ACKNOWLEDGE, Of(OBJECT, alert.id), cause, said)
     return await Alert.get(id=alert_id)
@@ -69,8 +66,9 @@ async def snooze(principal: Principal, alert_id: UUID, until: datetime, cause: C
     async with transaction():
         alert = await _open(principal, alert_id)
         before = alert.snoozed_until.isoformat() if alert.snoozed_until else None
-        await _one(await execute(_SNOOZE, alert.id, until, principal.holder[:200]))
-        await execute(_DROP, alert.id)
+        standing = Alert.filter(id=alert.id, resolved_at=None)
+        await _one(await standing.update(snoozed_until=until, snoozed_by=principal.holder[:200]))
+        await _drop(alert)
         said = {"snoozed_until": [before, until.isoformat()]}
         await deeds.note(alert.merchant_id, SNOOZE, Of(OBJECT, alert.id), cause, said)
     return await Alert.get(id=alert_id)
@@ -87,6 +85,11 @@ async def _open(principal: Principal, alert_id: UUID) -> Alert:
     if alert.resolved_at is not None and alert.acknowledged_at is None:
         raise InvalidState("It is over: nothing more has happened.", path=_PATH, current_state="RESOLVED")
     return alert
+
+
+async def _drop(alert: Alert) -> None:
+    """What waits to be said of it need not be said any more."""
+    await AlertNotice.filter(alert_id=alert.id, due_at__isnull=False).update(due_at=None)
 
 
 async def _one(changed: int) -> None:

@@ -17,13 +17,14 @@ from domain.deeds.deeds import Of
 from domain.models import BankAccount, Connection
 from domain.money import MoneyError, exponent_of
 from domain.platform import idempotency
-from domain.platform.database import transaction
+from domain.platform.database import rows, transaction
 from domain.problems import InvalidInput, NotFound
 
 OBJECT: Final = "bankAccount"  # in the log
 ACCOUNTS_MAX: Final = 100  # of a merchant, that have not ended
 _WORD_MAX: Final = 100
 _WORDS_MAX: Final = 5
+_WHOSE: Final = "SELECT DISTINCT merchant_id FROM bank_accounts ORDER BY merchant_id"
 _NAMED: Final = ("date", "amount", "debit", "credit", "reference", "balance", "currency")
 
 
@@ -165,3 +166,8 @@ def _check_mapping(mapping: CsvMapping) -> None:
         raise InvalidInput("delimiter is one of ; , | or a tab.", path=["input", "mapping"])
     if mapping.amount and (mapping.debit or mapping.credit):
         raise InvalidInput("Name the column of the amount, or those of debit and credit.", path=["input", "mapping"])
+
+
+async def merchants() -> list[UUID]:
+    """Who has an account at a bank, ended ones too; of nobody else is there anything to look at."""
+    return [row["merchant_id"] for row in await rows(_WHOSE)]

@@ -42,6 +42,7 @@ class Grid:
 
     @property
     def header(self) -> Sequence[str]:
+        """The first row. Raises IndexError where there is none."""
         return self.rows[0]
 
 

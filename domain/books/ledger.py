@@ -175,6 +175,7 @@ class AccountBalance:
 
     @property
     def balance(self) -> int:
+        """Debits less credits, in minor units."""
         return self.debits - self.credits
 
 

@@ -64,6 +64,7 @@ class AccountLine:
 
     @property
     def place(self) -> AfterEntry:
+        """Where the next page begins, behind this entry."""
         return AfterEntry(self.day, self.id)
 
 
@@ -80,6 +81,7 @@ class AccountStatement:
 
     @property
     def closing(self) -> int:
+        """Debits less credits at the end of the range, in minor units."""
         return self.opening + self.debits - self.credits
 
 

@@ -47,6 +47,7 @@ class Row:
 
     @property
     def closing(self) -> int:
+        """Debits less credits at the end of the range, in minor units."""
         return self.opening + self.debits - self.credits
 
 

@@ -10,7 +10,7 @@ from tortoise.queryset import QuerySet
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import WORKER, Cause
-from domain.commerce import shops
+from domain.commerce import shops, turns
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import Shop, ShopCheck
@@ -123,9 +123,9 @@ async def finish(run: ShopCheck, shop: Shop, checks: Sequence[Checked]) -> None:
     await _end(run.id, outcome_of(checks).value, json.dumps(told), None)
     broken = [one for one in checks if one.outcome is CheckOutcome.FAILED]
     if broken:
-        await shops.failing(shop.id, f"{broken[0].code.value}: {broken[0].saw}")
+        await turns.failing(shop.id, f"{broken[0].code.value}: {broken[0].saw}")
     elif outcome_of(checks) is CheckOutcome.PASSED:
-        await shops.well(shop.id)
+        await turns.well(shop.id)
 
 
 async def fail(run: ShopCheck, why: str) -> None:

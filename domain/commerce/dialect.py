@@ -90,6 +90,7 @@ class Dialect:
         return ShopReply(200)
 
     def auth(self, access: ShopAccess) -> httpx.Auth:
+        """How a request to the shop proves who we are. Each dialect has its own; here NotImplementedError."""
         raise NotImplementedError
 
     def check(self, access: ShopAccess, url: str | None) -> Asking[list[Checked]]:

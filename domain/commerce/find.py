@@ -9,9 +9,16 @@ from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
-from domain.models import Shop, ShopCall
+from domain.models import Shop, ShopCall, ShopCheck, ShopNotice, ShopRefund
+from domain.platform import bell
 from domain.platform.database import rows
 
+_RUNG_FOR: Final[Mapping[str, type[Shop | ShopNotice | ShopRefund | ShopCheck]]] = {
+    bell.SHOP: Shop,
+    bell.SHOP_NOTICE: ShopNotice,
+    bell.SHOP_REFUND: ShopRefund,
+    bell.SHOP_CHECK: ShopCheck,
+}
 _WAITING: Final = """SELECT shop_id, count(*) AS count FROM shop_refunds
 WHERE waits_since IS NOT NULL AND shop_id = ANY($1::uuid[]) GROUP BY shop_id"""
 _CALLED: Final = """SELECT s.id, (SELECT c.sent_at FROM shop_calls c WHERE c.shop_id = s.id
@@ -37,3 +44,9 @@ async def waiting_of(shop_ids: Sequence[UUID]) -> Mapping[UUID, int]:
 async def called_of(shop_ids: Sequence[UUID]) -> Mapping[UUID, datetime]:
     """When each shop was called last; those that never were are left out."""
     return {row["id"]: row["sent_at"] for row in await rows(_CALLED, list(shop_ids)) if row["sent_at"] is not None}
+
+
+async def merchant_of(job: str, subject: UUID) -> UUID | None:
+    """Whose it is that was rung for; None: nobody's. Raises KeyError for a job that is no shop's."""
+    found = await _RUNG_FOR[job].get_or_none(id=subject).only("id", "merchant_id")
+    return found.merchant_id if found is not None else None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from domain.commerce import shops, standing
+from domain.commerce import credentials, standing
 from domain.commerce.dialect import Dialect
 from domain.commerce.registry import dialect_of
 from domain.commerce.vocabulary import Conflict, KeyWanted, SaidRefund, ShopAccess, ShopReply, Told
@@ -65,7 +65,7 @@ async def _verified(shop: Shop, dialect: Dialect, came: WebhookRequest, secret: 
     """By which credentials it is signed. Raises BadSignature, KeyWanted, Unsealable, KeyServiceAway."""
     refused: BadSignature | None = None
     now = datetime.now(UTC)
-    async for access in shops.accesses_believed(shop, secret):
+    async for access in credentials.accesses_believed(shop, secret):
         try:
             dialect.verify(came, access, now)
         except BadSignature as error:

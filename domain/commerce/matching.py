@@ -10,12 +10,13 @@ from domain.commerce.registry import dialect_of
 from domain.commerce.vocabulary import SaidRefund, Why
 from domain.connections import connections
 from domain.models import Payment, Shop
+from domain.models.refunds import RELEASED
 from domain.models.shops import ShopState
 from domain.platform.database import rows
 
 _LENGTH_MAX: Final = 100
 _IDS_LONGER: Final = 5  # Shopify's ids have 13 digits, its numbers 4 to 7
-_ENDED_UNPAID: Final = "('REJECTED', 'CANCELED', 'EXPIRED', 'FAILED', 'RETURNED')"
+_ENDED_UNPAID: Final = f"({', '.join(sorted(repr(state.value) for state in RELEASED))})"
 # As much of the payment as is asked for is leaving, or has left, and no shop had asked for it: what is only recorded
 # there may be the same; nor for what is a retry: its shop was told that it failed, and may ask for it anew.
 _BY_HAND: Final = f"""

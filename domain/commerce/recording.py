@@ -9,7 +9,7 @@ from domain.connections import connections
 from domain.models import Shop, ShopRefund
 from domain.models.shops import ShopState
 from domain.platform import bell
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import rows, transaction
 
 NO_ORDER: Final = "NO_ORDER"  # in place of a state that was told: it is of an order of another place
 _YES: Final = frozenset({"yes", "true", "1"})
@@ -59,13 +59,8 @@ async def rest(shop: Shop, row: ShopRefund) -> None:
     So is what is asked again in its place. Not where another one has its turn, or the shop has named it since. Another
     shop of the store may have the order: it is written there then.
     """
-    put = await execute(
-        "UPDATE shop_refunds SET told_state = $2, told_detail = $3, tries = 0, due_at = NULL "
-        "WHERE id = $1 AND due_at = $4 AND name IS NULL",
-        row.id,
-        NO_ORDER,
-        "The shop has no such order.",
-        row.due_at,
+    put = await ShopRefund.filter(id=row.id, due_at=row.due_at, name=None).update(
+        told_state=NO_ORDER, told_detail="The shop has no such order.", tries=0, due_at=None
     )
     others = Shop.filter(store_id=shop.store_id, created_at__lte=row.created_at).exclude(id=shop.id)
     for other in await others.exclude(state=ShopState.RETIRED).order_by("created_at", "id") if put else []:

@@ -1,9 +1,9 @@
-"""A merchant's shops: connected, changed, paused, retired, and their credentials opened for whoever speaks to them."""
+"""A merchant's shops: connected, changed, paused, retired."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,8 +16,9 @@ from domain.access.roles import check_holds
 from domain.addresses import names
 from domain.addresses.names import AddressRefused
 from domain.cause import Cause
+from domain.commerce import credentials
 from domain.commerce.registry import dialect_of
-from domain.commerce.vocabulary import ShopAccess, ShopKind
+from domain.commerce.vocabulary import ShopKind
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.history import seals
@@ -26,7 +27,6 @@ from domain.models.shops import ShopState
 from domain.platform import data_keys, idempotency
 from domain.platform.database import execute, rows, transaction
 from domain.platform.ids import time_ordered
-from domain.platform.secrets import Unsealable
 from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.credentials import Field
 
@@ -34,9 +34,6 @@ CONNECT: Final = "shopConnect"
 CHANGE: Final = "shopChange"
 MOST: Final = 50  # of a merchant at once, unless the installation says otherwise
 _VALUE_MAX: Final = 500
-_PEM_MAX: Final = 4_000
-_KEYS_MAX: Final = 7
-_KEYS_AGE: Final = timedelta(hours=24)
 _GIVES: Final = frozenset({Permission.REFUND})  # what a shop says is refunded: nobody gives what they do not hold
 # What is signed with its secrets is refunded: whoever gives them has given what a token that refunds is.
 _GIVEN_BY: Final = """SELECT party FROM deeds WHERE merchant_id = $1 AND object_kind = 'shop' AND object_id = $2
@@ -105,15 +102,8 @@ async def connect(principal: Principal, new: NewShop, key: str, cause: Cause, se
     async with transaction():
         if stored := await idempotency.claim(principal.merchant_id, CONNECT, key, facts, shop_id, cause):
             return await Shop.get(id=stored)
-        await execute(_ONE_BY_ONE, f"shops/{principal.merchant_id}")
-        if await Shop.filter(merchant_id=principal.merchant_id).exclude(state=ShopState.RETIRED).count() >= most:
-            raise InvalidInput(
-                f"You have {most} shops, as many as this installation lets a merchant have: retire one first.",
-                path=["input", "name"],
-            )
-        if await Shop.exists(merchant_id=principal.merchant_id, name=name):
-            raise InvalidInput("Another shop has this name.", path=["input", "name"])
-        sealed = await data_keys.seal(secret, principal.merchant_id, opened.secrets, place_of(shop_id))
+        await _check_room(principal.merchant_id, name, most)
+        sealed = await data_keys.seal(secret, principal.merchant_id, opened.secrets, credentials.place_of(shop_id))
         made = await Shop.create(
             id=shop_id,
             merchant_id=principal.merchant_id,
@@ -135,6 +125,18 @@ async def connect(principal: Principal, new: NewShop, key: str, cause: Cause, se
         return made
 
 
+async def _check_room(merchant_id: UUID, name: str, most: int) -> None:
+    """One at a time, until the caller's transaction ends. Raises InvalidInput."""
+    await execute(_ONE_BY_ONE, f"shops/{merchant_id}")
+    if await Shop.filter(merchant_id=merchant_id).exclude(state=ShopState.RETIRED).count() >= most:
+        raise InvalidInput(
+            f"You have {most} shops, as many as this installation lets a merchant have: retire one first.",
+            path=["input", "name"],
+        )
+    if await Shop.exists(merchant_id=merchant_id, name=name):
+        raise InvalidInput("Another shop has this name.", path=["input", "name"])
+
+
 async def change(
     principal: Principal,
     shop_id: UUID,
@@ -151,40 +153,59 @@ async def change(
     `end_old`: those that were replaced before are not believed any more from now on.
     Raises Forbidden, NotFound, InvalidInput, InvalidState, Unsealable, KeyServiceAway.
     """
-    if end_old and old_valid_until is not None:
-        raise InvalidInput("Old secrets end now or later: one of them.", path=["input", "endOldSecrets"])
-    if old_valid_until is not None and (old_valid_until.tzinfo is None or old_valid_until <= datetime.now(UTC)):
-        raise InvalidInput("The old secrets' end is a moment to come, with its zone.", path=["input", "oldValidUntil"])
+    _check_end(old_valid_until, end_old=end_old)
     await data_keys.current(secret, principal.merchant_id)
     async with transaction():
         shop = await managed(principal, shop_id)
         check_holds(principal, _GIVES, shop.store_id)
         _check_goes_on(shop)
-        before = await _secrets(shop, secret)
+        before = await credentials.opened(shop, secret)
         known = {"address": shop.address, **shop.options, **before}
         merged = {name: value for name, value in {**known, **values}.items() if value.strip()}
         opened = _opened(ShopKind(shop.kind), _checked(shop.merchant_id, fields_of(shop.kind), merged))
         _check_goes_where_it_did(shop.address, opened.address, [name for name in before if name not in values])
-        changed: dict[str, Any] = {"address": opened.address, "options": dict(opened.options)}
         replaced = sorted(name for name in {*before, *opened.secrets} if before.get(name) != opened.secrets.get(name))
+        changed: dict[str, Any] = {"address": opened.address, "options": dict(opened.options)}
         if replaced:
-            seal, merchant = data_keys.seal, shop.merchant_id
-            changed["sealed_secrets"] = await seal(secret, merchant, opened.secrets, place_of(shop.id))
-            old = await seal(secret, merchant, before, old_place_of(shop.id)) if old_valid_until else None
-            changed |= {"old_sealed_secrets": old, "old_valid_until": old_valid_until}
-        ended = end_old and shop.old_valid_until is not None
+            changed |= await _sealed(shop, before, opened, old_valid_until, secret)
         if end_old:
             changed |= {"old_sealed_secrets": None, "old_valid_until": None}
         await Shop.filter(id=shop.id).update(**changed)
-        told = deeds.changed({"address": shop.address, **shop.options}, {"address": opened.address, **opened.options})
-        if replaced:
-            told["secrets"] = [None, replaced]
-        if replaced and old_valid_until is not None:
-            told["old_secrets_until"] = [None, old_valid_until.isoformat()]  # so long whoever gave them can have signed
-        if ended and shop.old_valid_until is not None:
-            told["old_secrets_until"] = [shop.old_valid_until.isoformat(), None]
+        told = _told(shop, opened, replaced, old_valid_until, end_old=end_old)
         await deeds.note(shop.merchant_id, CHANGE, Of("shop", shop.id), cause, told)
     return await Shop.get(id=shop.id)
+
+
+def _check_end(old_valid_until: datetime | None, *, end_old: bool) -> None:
+    """Raises InvalidInput."""
+    if end_old and old_valid_until is not None:
+        raise InvalidInput("Old secrets end now or later: one of them.", path=["input", "endOldSecrets"])
+    if old_valid_until is not None and (old_valid_until.tzinfo is None or old_valid_until <= datetime.now(UTC)):
+        raise InvalidInput("The old secrets' end is a moment to come, with its zone.", path=["input", "oldValidUntil"])
+
+
+async def _sealed(
+    shop: Shop, before: Mapping[str, str], opened: "_Opened", old_valid_until: datetime | None, secret: bytes
+) -> dict[str, Any]:
+    """The columns of the new secrets, and of those before as long as they are believed."""
+    seal, merchant = data_keys.seal, shop.merchant_id
+    new = await seal(secret, merchant, opened.secrets, credentials.place_of(shop.id))
+    old = await seal(secret, merchant, before, credentials.old_place_of(shop.id)) if old_valid_until else None
+    return {"sealed_secrets": new, "old_sealed_secrets": old, "old_valid_until": old_valid_until}
+
+
+def _told(
+    shop: Shop, opened: "_Opened", replaced: Sequence[str], old_valid_until: datetime | None, *, end_old: bool
+) -> dict[str, Any]:
+    """What a deed says of it: of secrets their names alone."""
+    told = deeds.changed({"address": shop.address, **shop.options}, {"address": opened.address, **opened.options})
+    if replaced:
+        told["secrets"] = [None, list(replaced)]
+    if replaced and old_valid_until is not None:
+        told["old_secrets_until"] = [None, old_valid_until.isoformat()]  # so long whoever gave them can have signed
+    if end_old and shop.old_valid_until is not None:
+        told["old_secrets_until"] = [shop.old_valid_until.isoformat(), None]
+    return told
 
 
 def _check_goes_where_it_did(before: str, after: str, kept: Sequence[str]) -> None:
@@ -279,117 +300,6 @@ def _checked(merchant_id: UUID, wanted: Sequence[Field], given: Mapping[str, str
     return values
 
 
-async def access_of(shop: Shop, secret: bytes) -> ShopAccess:
-    """The shop's address and credentials, opened. Raises Unsealable and KeyServiceAway."""
-    return _access(shop, await _secrets(shop, secret))
-
-
-async def _secrets(shop: Shop, secret: bytes) -> Mapping[str, str]:
-    return await data_keys.unseal(secret, shop.merchant_id, bytes(shop.sealed_secrets), place_of(shop.id))
-
-
-async def accesses_believed(shop: Shop, secret: bytes) -> AsyncIterator[ShopAccess]:
-    """Those that a webhook may be signed with: today's, and the ones before until their time is over.
-
-    Raises Unsealable and KeyServiceAway, after those that open.
-    """
-    lost: Unsealable | None = None
-    try:
-        yield await access_of(shop, secret)
-    except Unsealable as error:
-        lost = error
-    old, until = shop.old_sealed_secrets, shop.old_valid_until
-    if old is not None and until is not None and datetime.now(UTC) < until:
-        yield _access(shop, await data_keys.unseal(secret, shop.merchant_id, bytes(old), old_place_of(shop.id)))
-    if lost is not None:
-        raise lost
-
-
-def _access(shop: Shop, secrets: Mapping[str, str]) -> ShopAccess:
-    return ShopAccess(shop.id, shop.address, secrets, shop.options, _fresh_keys(shop))
-
-
-async def forget_old_secrets() -> int:
-    """Take away those whose time is over; how many shops had some."""
-    return await execute(
-        "UPDATE shops SET old_sealed_secrets = NULL, old_valid_until = NULL WHERE old_valid_until <= now()"
-    )
-
-
-async def failing(shop_id: UUID, because: str) -> None:
-    """Remember that the shop does not answer, and since when."""
-    await execute(
-        "UPDATE shops SET failing_since = coalesce(failing_since, now()), failing_because = $2 WHERE id = $1",
-        shop_id,
-        because.replace("\x00", "")[:500] or "?",
-    )
-
-
-async def well(shop_id: UUID) -> None:
-    """It answers (again)."""
-    await execute(
-        "UPDATE shops SET failing_since = NULL, failing_because = NULL WHERE id = $1 AND failing_since IS NOT NULL",
-        shop_id,
-    )
-
-
-async def polled(shop: Shop, until: datetime, seconds: float) -> None:
-    """What changed up to then is taken in; the next look is due after so many seconds."""
-    await execute(
-        "UPDATE shops SET polled_until = greatest(polled_until, $2), tries = 0, "
-        "  due_at = CASE WHEN state = 'ACTIVE' THEN now() + make_interval(secs => $3::float8) END WHERE id = $1",
-        shop.id,
-        until,
-        seconds,
-    )
-
-
-async def take(shop_id: UUID, lease_seconds: float) -> Shop | None:
-    """Claim a shop that is due to be looked at; None: it is not, or somebody else has it."""
-    taken = await rows(
-        "UPDATE shops SET due_at = now() + make_interval(secs => $2::float8), tries = tries + 1 "
-        "WHERE id = $1 AND due_at <= now() AND state = 'ACTIVE' RETURNING id",
-        shop_id,
-        lease_seconds,
-    )
-    return await Shop.get(id=shop_id) if taken else None
-
-
-async def again(shop_id: UUID, seconds: float) -> None:
-    """Look again after so many seconds: the position stays."""
-    await execute(
-        "UPDATE shops SET due_at = now() + make_interval(secs => $2::float8) WHERE id = $1 AND state = 'ACTIVE'",
-        shop_id,
-        seconds,
-    )
-
-
-async def keep_key(shop: Shop, path: str, pem: str | None) -> None:
-    """Keep a published key (None: there is none there). Keys that are older than a day are fetched anew."""
-    kept, since = _fresh_keys(shop), shop.keys_read_at
-    if not kept:
-        since = datetime.now(UTC)  # of the first of them: no key lives longer by another one's coming
-    if pem is not None and len(pem) <= _PEM_MAX and pem.startswith("-----BEGIN PUBLIC KEY-----"):
-        kept = {**dict(list(kept.items())[-_KEYS_MAX:]), path: pem}
-    await Shop.filter(id=shop.id).update(public_keys=dict(kept), keys_read_at=since, wanted_key=None)
-
-
-def _fresh_keys(shop: Shop) -> Mapping[str, str]:
-    """Those that were fetched lately: a key that was taken back is not believed for more than a day."""
-    read_at = shop.keys_read_at
-    return shop.public_keys if read_at is not None and read_at > datetime.now(UTC) - _KEYS_AGE else {}
-
-
 def url_of(public_url: str, shop_id: UUID) -> str | None:
     """Where a shop is to send what it says, if the outside can reach us (at that address)."""
     return f"{public_url.rstrip('/')}/shops/{shop_id}" if public_url else None
-
-
-def place_of(shop_id: UUID) -> str:
-    """What the credentials of a shop are sealed for: they open nowhere else."""
-    return f"shops/{shop_id}"
-
-
-def old_place_of(shop_id: UUID) -> str:
-    """The same, of the credentials before."""
-    return f"shops/{shop_id}/old"

@@ -101,7 +101,7 @@ async def given_up(due: Due) -> bool:
     if not await patience.is_over(due.shop, due.row):
         return False
     if not await settle.give_up(due.shop, due.row):
-        await execute("UPDATE shop_refunds SET due_at = NULL WHERE id = $1 AND due_at = $2", due.row.id, due.row.due_at)
+        await ShopRefund.filter(id=due.row.id, due_at=due.row.due_at).update(due_at=None)
         said = "The shop waits no longer, and the refund was sent: tell the shop by hand what becomes of it."
         await settle.wait(due.shop, due.row, Unmatched(Why.NOT_TOLD, said))
         return True
@@ -176,12 +176,8 @@ async def _done(due: Due, news: ShopNews, outcome: ShopDone) -> None:
 
 
 async def _refused(due: Due, news: ShopNews, why: str) -> None:
-    await execute(
-        "UPDATE shop_refunds SET told_detail = $2, tries = 0, due_at = NULL WHERE id = $1 AND due_at = $3",
-        due.row.id,
-        _plain(why),
-        due.row.due_at,
-    )
+    claimed = ShopRefund.filter(id=due.row.id, due_at=due.row.due_at)
+    await claimed.update(told_detail=_plain(why), tries=0, due_at=None)
     await settle.wait(
         due.shop, due.row, Unmatched(Why.NOT_TOLD, f"The shop does not take that it is {_told_as(news)}: {why}")
     )

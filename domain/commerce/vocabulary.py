@@ -37,6 +37,7 @@ class ShopAccess:
     public_keys: Mapping[str, str] = field(default_factory=dict)
 
     def option(self, name: str, default: str = "") -> str:
+        """What the merchant has set under this name; an empty word counts as none."""
         return self.options.get(name) or default
 
     def listed(self, name: str) -> frozenset[str]:
@@ -137,6 +138,7 @@ class ShopNews:
 
     @property
     def paid(self) -> bool:
+        """Whether the customer has the money: the refund has SUCCEEDED."""
         return self.state is State.SUCCEEDED
 
     @property

@@ -308,10 +308,8 @@ async def delete(principal: Principal, endpoint_id: UUID, cause: Cause) -> Endpo
     """For good: what was to be delivered is not, and its address and secrets are gone. Raises as `pause`."""
     async with transaction():
         row = await locked(principal, endpoint_id)
-        await execute(
-            "UPDATE endpoints SET state = 'OFF', why = 'deleted', sealed_secrets = NULL, old_sealed_secrets = NULL, "
-            "  old_valid_until = NULL WHERE id = $1",
-            row.id,
+        await Endpoint.filter(id=row.id).update(
+            state=EndpointState.OFF, why="deleted", sealed_secrets=None, old_sealed_secrets=None, old_valid_until=None
         )
         await execute(
             "UPDATE deliveries SET state = 'CANCELED', said = 'The endpoint was deleted.', due_at = NULL, "

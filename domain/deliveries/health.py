@@ -56,7 +56,7 @@ async def failed(endpoint_id: UUID, answer: Later, status: int | None) -> None:
         return
     due = sum(row["age"] >= after for after in WARNED_AFTER)
     if due > endpoint.warned:
-        await execute("UPDATE endpoints SET warned = $2 WHERE id = $1", endpoint_id, due)
+        await Endpoint.filter(id=endpoint_id).update(warned=due)
         await _tell(endpoint, "endpoint.failing", answer.reason)
 
 

@@ -43,7 +43,6 @@ _FAIL: Final = """UPDATE exports SET state = 'FAILED', problem = $2, due_at = NU
 WHERE id = $1 AND state IN ('QUEUED', 'RUNNING')"""
 _AGAIN: Final = """UPDATE exports SET state = 'QUEUED', due_at = now() + make_interval(secs => 30 * tries)
 WHERE id = $1 AND state = 'RUNNING'"""
-_EXPIRED: Final = "UPDATE exports SET state = 'EXPIRED' WHERE id = $1 AND state = 'DONE'"
 _OVER: Final = (
     "SELECT id, file_id FROM exports WHERE state = 'DONE' AND expires_at <= now() ORDER BY expires_at LIMIT 500"
 )
@@ -292,5 +291,5 @@ async def expire(settings: Settings) -> int:
     found = await rows(_OVER)
     for one in found:
         await content.remove(settings, one["file_id"])
-        await execute(_EXPIRED, one["id"])
+        await Export.filter(id=one["id"], state="DONE").update(state="EXPIRED")
     return len(found)

@@ -41,6 +41,7 @@ class Chosen:
 
     @classmethod
     def of(cls, scope: Scope, wanted: WantedFindings) -> "Chosen":
+        """A filter within what the reader may see, hashable, so that equal ones are followed as one."""
         kept = replace(
             wanted,
             kinds=_kept(wanted.kinds),

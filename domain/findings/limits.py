@@ -137,7 +137,7 @@ async def needs_two(
     `moved`: minor units of `currency`. `given`: what is given up with it, and what a preview has counted before, minor
     units by currency. `was`: what was before, where it is known already.
     """
-    if finding.fingerprint.startswith("after-end/") or "/unbooked" in finding.fingerprint:
+    if finding.fingerprint.startswith(names.AFTER_END) or "/unbooked" in finding.fingerprint:
         return True
     was = was or await before(principal, [finding.payment_id] if finding.payment_id else [], given)
     alone = was.alone.get(finding.payment_id, 0) if finding.payment_id else 0

@@ -10,6 +10,7 @@ from uuid import UUID
 AGAIN: Final = (
     "/again-"  # ends the name of money that is booked once more, after it was given back or is back no longer
 )
+AFTER_END: Final = "after-end/"  # begins the name of news of a refund that had ended; the refund's id goes on
 VAT_OF_FINDING: Final = "vat/finding/"  # begins the name of what `vat_of_finding` tells; the finding's id goes on
 _CHARACTERS_MAX: Final = 600  # an index must hold it
 

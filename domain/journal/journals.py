@@ -44,6 +44,7 @@ class Movement:
 
     @property
     def memo(self) -> str:
+        """The text of the booking: kind, connection, store and number of entries."""
         return f"{self.entry} {self.connection_name} {self.store_code} ({self.entries})"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from domain.commerce import shops
+from domain.commerce import credentials
 from domain.connections import connections
 from domain.deliveries import opened
 from domain.files import content
@@ -24,6 +24,7 @@ class Sealed:
 
     @property
     def select(self) -> str:
+        """The statement that reads what is sealed there; a condition may be added."""
         return f"SELECT id, merchant_id, {self.needs}, {self.column} AS sealed FROM {self.table}"  # noqa: S608 - ours
 
 
@@ -38,7 +39,7 @@ SEALED: Final[Sequence[Sealed]] = (
     ),
     Sealed("files", "sealed_key", lambda row: content.place_of(row["id"])),
     Sealed("report_sources", "sealed_secrets", lambda row: sources.place_of(row["id"])),
-    Sealed("shops", "sealed_secrets", lambda row: shops.place_of(row["id"])),
-    Sealed("shops", "old_sealed_secrets", lambda row: shops.old_place_of(row["id"])),
+    Sealed("shops", "sealed_secrets", lambda row: credentials.place_of(row["id"])),
+    Sealed("shops", "old_sealed_secrets", lambda row: credentials.old_place_of(row["id"])),
     Sealed("payments", "sealed_customer", lambda row: customers.place_of(row["id"])),
 )

@@ -8,6 +8,8 @@ from tortoise.models import Model
 
 
 class Merchant(Model):
+    """Whose refunds, books and people are kept apart from all others."""
+
     id = fields.UUIDField(primary_key=True)
     name = fields.CharField(max_length=200)
     country = fields.CharField(max_length=2)
@@ -30,6 +32,8 @@ class Merchant(Model):
 
 
 class Store(Model):
+    """A part of a merchant that has sales, and people, of its own."""
+
     id = fields.UUIDField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=True
@@ -87,6 +91,8 @@ class OwnRole(Model):
 
 
 class Token(Model):
+    """What a program or a customer proves itself with; its digest alone is kept."""
+
     id = fields.UUIDField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=True

@@ -22,6 +22,8 @@ class DocumentKind(StrEnum):
 
 
 class OnboardingDocument(Model):
+    """A document that belongs to the application for an account at a PSE."""
+
     id = fields.UUIDField(primary_key=True)
     connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
         "models.Connection", on_delete=fields.RESTRICT, db_index=True
@@ -42,6 +44,8 @@ class OnboardingDocument(Model):
 
 
 class OnboardingStep(Model):
+    """One step of a connection from draft to active: who took it, and why."""
+
     id = fields.BigIntField(primary_key=True)
     connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
         "models.Connection", on_delete=fields.RESTRICT, db_index=False

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 
 class Attempt(Model):
+    """One send of a refund to its PSE: marked before it leaves, ended by what is heard."""
+
     id = fields.BigIntField(primary_key=True)
     refund: "fields.ForeignKeyRelation[Refund]" = fields.ForeignKeyField(
         "models.Refund", on_delete=fields.RESTRICT, db_index=False

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 
 class Call(Model):
+    """A request to a PSE, written before it leaves."""
+
     id = fields.UUIDField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=False
@@ -40,6 +42,8 @@ class Call(Model):
 
 
 class Answer(Model):
+    """What came back of a call, or why nothing did; a call without one was broken off."""
+
     id = fields.BigIntField(primary_key=True)
     call: "fields.OneToOneRelation[Call]" = fields.OneToOneField(
         "models.Call", on_delete=fields.RESTRICT, related_name="answer"

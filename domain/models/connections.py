@@ -25,6 +25,8 @@ class ConnectionState(StrEnum):
 
 
 class Connection(Model):
+    """A merchant's account at a PSE, and how it is spoken to."""
+
     id = fields.UUIDField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=True

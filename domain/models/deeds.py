@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 
 class Deed(Model):
+    """What a person or a program did, or read."""
+
     id = fields.BigIntField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=False

@@ -45,6 +45,8 @@ class DeliveryState(StrEnum):
 
 
 class Endpoint(Model):
+    """Where news is told: an address, and what is told there."""
+
     id = fields.UUIDField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=False

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 class Event(Model):
+    """One thing that happened to a refund; `sequence` counts them from 1. It is never changed."""
+
     id = fields.BigIntField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=False

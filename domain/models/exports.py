@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 class Export(Model):
+    """A file that a person has asked for: what is in it, how far it is, and until when it can be had."""
+
     id = fields.UUIDField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=False

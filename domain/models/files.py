@@ -25,6 +25,8 @@ class Purpose(StrEnum):
 
 
 class File(Model):
+    """What a person handed in: name, size, hash, and what for."""
+
     id = fields.UUIDField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Model]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=True

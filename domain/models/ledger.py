@@ -91,6 +91,8 @@ class Entry(StrEnum):
 
 
 class LedgerEntry(Model):
+    """One amount, in minor units, that moves from one account to another. It is never changed: others correct it."""
+
     id = fields.BigIntField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=False

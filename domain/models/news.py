@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 
 class News(Model):
+    """What happened that is no refund's and no person's deed."""
+
     id = fields.BigIntField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=False

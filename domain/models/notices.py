@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 
 class Notice(Model):
+    """A webhook of a PSE as it came in, kept before it is understood; the same one twice is one row."""
+
     id = fields.UUIDField(primary_key=True)
     connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
         "models.Connection", on_delete=fields.RESTRICT, db_index=False

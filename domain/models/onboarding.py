@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 
 class PreflightRun(Model):
+    """What a PSE was asked of an account before money depends on it."""
+
     id = fields.UUIDField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=False
@@ -36,6 +38,8 @@ class PreflightRun(Model):
 
 
 class PreflightCheck(Model):
+    """One question of a preflight and its answer."""
+
     id = fields.BigIntField(primary_key=True)
     run: "fields.ForeignKeyRelation[PreflightRun]" = fields.ForeignKeyField(
         "models.PreflightRun", on_delete=fields.RESTRICT, db_index=False
@@ -53,6 +57,8 @@ class PreflightCheck(Model):
 
 
 class CertificationRun(Model):
+    """A series of refunds that a connection is tried with."""
+
     id = fields.UUIDField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=False
@@ -80,6 +86,8 @@ class CertificationRun(Model):
 
 
 class CertificationCase(Model):
+    """One refund of the series: what was tried, and what came of it."""
+
     id = fields.BigIntField(primary_key=True)
     run: "fields.ForeignKeyRelation[CertificationRun]" = fields.ForeignKeyField(
         "models.CertificationRun", on_delete=fields.RESTRICT, db_index=False

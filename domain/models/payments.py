@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 class Payment(Model):
+    """A captured payment, and how much of it is reserved, refunded or taken: in minor units of its currency."""
+
     id = fields.UUIDField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=False

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 class ReconciliationRun(Model):
+    """The night of one business date of one connection."""
+
     id = fields.UUIDField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=False

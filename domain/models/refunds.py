@@ -73,6 +73,8 @@ class Reason(StrEnum):
 
 
 class Refund(Model):
+    """One try to give an amount of one payment back, in minor units of the payment's currency."""
+
     id = fields.UUIDField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=False

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 
 class EventSeal(Model):
+    """The place of one event, deed or piece of news in its merchant's order, and its hash with the one before."""
+
     id = fields.BigIntField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=False

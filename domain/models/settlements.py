@@ -39,6 +39,8 @@ class BookedAs(StrEnum):
 
 
 class Report(Model):
+    """A file of a PSE that was read: its hash, its dates, and whether it is whole."""
+
     id = fields.UUIDField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=False

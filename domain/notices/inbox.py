@@ -220,7 +220,7 @@ async def done(claimed: Claimed, result: str) -> None:
         notice.times_received,
         _proves_nothing(claimed.told),
     )
-    await findings.resolve(claimed.connection.merchant_id, f"notice/{notice.id}", "It was understood at last.")
+    await findings.resolve(claimed.connection.merchant_id, _name(notice), "It was understood at last.")
     if row["again"]:
         await bell.ring(bell.NOTICE, notice.id)
 
@@ -256,12 +256,16 @@ async def try_later(claimed: Claimed, why: str) -> None:
                     kind=FindingKind.NOTICE_UNMATCHED,
                     merchant_id=connection.merchant_id,
                     connection_id=connection.id,
-                    fingerprint=f"notice/{notice.id}",
+                    fingerprint=_name(notice),
                     amount=await nothing_at_stake(connection),
                     explanation=f"A webhook of {notice.received_at:%Y-%m-%d %H:%M} UTC could not be applied: {why}",
                     detail={"notice": str(notice.id)},
                 )
             )
+
+
+def _name(notice: Notice) -> str:
+    return f"notice/{notice.id}"
 
 
 def _names_of(told: Sequence[Told]) -> list[str]:

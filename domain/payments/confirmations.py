@@ -96,10 +96,10 @@ async def contradict(payment_id: UUID, said: str, *, unknown: bool) -> bool:
     `unknown`: that there is none; else that it is another.
     """
     return bool(
-        await rows(
+        await execute(
             "UPDATE payments SET contradicted_at = coalesce(contradicted_at, now()), contradiction = $2, "
             "  unknown_since = CASE WHEN $3::bool THEN unknown_since END "
-            "WHERE id = $1 AND confirmed_at IS NULL AND withdrawn_at IS NULL RETURNING id",
+            "WHERE id = $1 AND confirmed_at IS NULL AND withdrawn_at IS NULL",
             payment_id,
             said[: compared.SAID_MAX],
             unknown,

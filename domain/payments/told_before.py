@@ -11,7 +11,7 @@ from uuid import UUID
 
 from domain.cause import Cause
 from domain.findings.findings import FindingKind
-from domain.models import Payment
+from domain.models import Payment, Report
 from domain.money import Money
 from domain.payments import chargebacks, external, orders, unnamed
 from domain.payments.chargeback_facts import TYPES
@@ -141,13 +141,8 @@ def _known(payment: Payment, line: Mapping[str, Any]) -> KnownRefund:
 
 async def repeated(connection_id: UUID, name: str, marked: datetime | None) -> None:
     """The date of a report was run again, with what was registered until `marked`: what came after it stays to do."""
-    await execute(
-        "UPDATE reports SET repeat_since = NULL WHERE connection_id = $1 AND name = $2 AND superseded_at IS NULL "
-        "AND repeat_since = $3",
-        connection_id,
-        name,
-        marked,
-    )
+    current = Report.filter(connection_id=connection_id, name=name, superseded_at=None, repeat_since=marked)
+    await current.update(repeat_since=None)
 
 
 async def revive_notices(connection_id: UUID, names: Sequence[str]) -> list[UUID]:

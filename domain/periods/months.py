@@ -41,6 +41,7 @@ class Month:
 
     @property
     def next(self) -> "Month":
+        """The month after it."""
         return Month.of(self.last_day + timedelta(days=1))
 
     def __str__(self) -> str:

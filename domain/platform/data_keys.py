@@ -16,7 +16,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain.platform import secrets
-from domain.platform.database import for_all, in_a_transaction, remembered, rows
+from domain.platform.database import execute, for_all, in_a_transaction, remembered, rows
 from domain.platform.kms import AwsKms
 from domain.platform.secrets import SealingKey, Unsealable
 from domain.platform.settings import Settings
@@ -163,9 +163,9 @@ async def make(secret: bytes, merchant_id: UUID | None, version: int) -> None:
     """Add this version of a merchant's key, unless another process just has."""
     key_id, by = uuid4(), wrapper(secret)
     key = os.urandom(_BYTES) if merchant_id else secrets.derived(_others.old_secret or secret, "digest")
-    await rows(
+    await execute(
         "INSERT INTO data_keys (id, merchant_id, version, wrapped, kek, created_at) VALUES ($1, $2, $3, $4, $5, now()) "
-        "ON CONFLICT DO NOTHING RETURNING id",
+        "ON CONFLICT DO NOTHING",
         key_id,
         merchant_id,
         version,
@@ -196,8 +196,8 @@ async def wrap_anew(secret: bytes, row: Mapping[str, Any]) -> None:
     """Have today's key-encryption key wrap what an earlier one has wrapped. Raises Unsealable and KeyServiceAway."""
     by = wrapper(secret)
     wrapped = await by.wrap(await unwrapped(secret, row), _context(row["id"], row["merchant_id"]))
-    await rows(
-        "UPDATE data_keys SET wrapped = $2, kek = $3 WHERE id = $1 AND kek = $4 RETURNING id",
+    await execute(
+        "UPDATE data_keys SET wrapped = $2, kek = $3 WHERE id = $1 AND kek = $4",
         row["id"],
         wrapped,
         by.name,

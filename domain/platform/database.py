@@ -1,12 +1,8 @@
-"""PostgreSQL: the connection, the migrations, and who may do what to which table.
-
-The owner migrates; the application's role owns nothing and holds exactly the grants of `GRANTS`.
-"""
+"""PostgreSQL: the connection, statements, and transactions. Who migrates it: migrate.py."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from pkgutil import iter_modules
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -16,10 +12,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClie
 from tortoise.connection import get_connection, get_connections
 from tortoise.transactions import in_transaction
 
-from domain import migrations
-from domain.platform import policies, tls
-from domain.platform.executor import Executor
-from domain.platform.grants import GRANTS
+from domain.platform import tls
 from domain.platform.outages import overtime, unavailable
 from domain.platform.wall import NoMerchant, door, for_all, for_merchant, for_nobody, stand_for, stand_for_all, unsaid
 
@@ -41,10 +34,9 @@ __all__ = [
     "for_merchant",
     "for_nobody",
     "in_a_transaction",
-    "migrate",
     "open_pool",
     "overtime",
-    "pending",
+    "reached",
     "remembered",
     "rows",
     "stand_for",
@@ -58,7 +50,6 @@ __all__ = [
 Row = Mapping[str, Any]
 
 _MANY_ROWS: Final = "64MB"  # of a session's own tables: with PostgreSQL's own 8 MB they are written to disk in between
-_MIGRATION_LOCK: Final = 0x657374  # any number will do, as long as every migrating process takes the same one
 
 
 class DatabaseError(RuntimeError):
@@ -232,10 +223,11 @@ async def _leave(context: Any) -> None:
 
 
 async def _reachable(url: str) -> None:
-    await (await _reached(url)).close()
+    await (await reached(url)).close()
 
 
-async def _reached(url: str) -> "asyncpg.Connection":
+async def reached(url: str) -> "asyncpg.Connection":
+    """A connection of its own, outside of the pool. Raises DatabaseError with what to do about it."""
     parts = urlsplit(url)
     place = f"{parts.hostname}:{parts.port or 5432}"
     try:
@@ -246,66 +238,3 @@ async def _reached(url: str) -> "asyncpg.Connection":
         ) from error
     except asyncpg.PostgresError as error:
         raise DatabaseError(f"PostgreSQL at {place} refuses the connection: {error}.") from error
-
-
-async def pending(url: str) -> list[str]:
-    """The names of the migrations that the database at `url` still lacks.
-
-    Every program asks at its start: nothing is built of models and migrations for it.
-    """
-    hand = await _reached(url)
-    try:
-        return sorted({one.name for one in iter_modules(migrations.__path__)} - await _applied(hand))
-    finally:
-        await hand.close()
-
-
-async def _applied(hand: "asyncpg.Connection") -> set[str]:
-    if not await hand.fetchval("SELECT 1 FROM pg_tables WHERE tablename = 'tortoise_migrations'"):
-        return set()
-    return {row["name"] for row in await hand.fetch("SELECT name FROM tortoise_migrations")}
-
-
-async def migrate(owner_url: str, app_role: str, *, provider: bool = False) -> list[str]:
-    """Bring the database up to date as its owner and grant the application's role what `GRANTS` says.
-
-    `provider`: whether an identity provider says who signs in, so that a session needs no link's secret.
-    Safe to run by several processes at once. Gives the names of the migrations it applied.
-    """
-    await _reachable(owner_url)
-    guard = await asyncpg.connect(owner_url, ssl=tls.of_database(owner_url))
-    try:
-        await guard.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
-        lacking = await pending(owner_url)
-        if lacking:
-            await _apply(owner_url)
-        await policies.build(guard)
-        await policies.let_sign_in(guard, provider)
-        await _grant(guard, app_role)
-        return lacking
-    finally:
-        await guard.close()
-
-
-async def _apply(owner_url: str) -> None:
-    await Tortoise.init(config=config(owner_url, pool_max=1), _enable_global_fallback=True)
-    try:
-        executor = Executor(get_connection("default"), config(owner_url)["apps"])
-        with for_all("migrations are the owner's, of whom the wall keeps nothing"):
-            await executor.migrate(direction="forward")
-    finally:
-        await Tortoise.close_connections()
-
-
-async def _grant(owner: "asyncpg.Connection", app_role: str) -> None:
-    if await owner.fetchval("SELECT current_user") == app_role:
-        return
-    role = await owner.fetchval("SELECT quote_ident($1)", app_role)
-    database = await owner.fetchval("SELECT quote_ident(current_database())")
-    async with owner.transaction():
-        await owner.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {role}")
-        await owner.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
-        await owner.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
-        await owner.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}")
-        for table, privileges in GRANTS.items():
-            await owner.execute(f"GRANT {', '.join(privileges)} ON {table} TO {role}")

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from domain.platform.secrets import Unsealable
-from domain.platform.wrapping import KeyServiceAway, SealContext
+from domain.platform.wrapping import KeyServiceAway, SealContext, Wrapper
 
 AWS: Final = "aws:"
 _SECONDS_MAX: Final = 5
@@ -18,7 +18,7 @@ _TRIES: Final = 2
 _NOT_THIS_KEYS: Final = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
 
 
-class AwsKms:
+class AwsKms(Wrapper):
     """A key of AWS KMS, by its ARN or alias. Region and credentials come from where AWS's own tools look for them."""
 
     def __init__(self, key_id: str, url: str = "") -> None:

@@ -29,6 +29,7 @@ class Walled(asyncpg.Connection):  # type: ignore[misc]  # untyped
         self.told_inside = False  # in a transaction, which may take it back
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109 - asyncpg's own
+        """asyncpg's, for whom the task asks; what ends a transaction goes out as it is."""
         if query.startswith(_ENDS):
             return await self._ended(query, timeout)
         if not args and not query.startswith("SAVEPOINT"):
@@ -45,6 +46,7 @@ class Walled(asyncpg.Connection):  # type: ignore[misc]  # untyped
         return await super()._executemany(*arguments, **named)
 
     async def prepare(self, *arguments: Any, **named: Any) -> Any:
+        """Never: raises NotImplementedError."""
         raise NotImplementedError("A prepared statement could be asked when another is asked for: use fetch.")
 
     async def _copy_in(self, *arguments: Any, **named: Any) -> Any:
@@ -126,6 +128,7 @@ class WalledClient(AsyncpgDBClient):
         return _Lent(self, self._pool_init_lock)
 
     async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
+        """asyncpg's pool, which first lends a connection that already carries for whom we ask."""
         pool = await super().create_pool(**kwargs)
         # asyncpg makes it by itself and takes no other one.
         assert type(pool._queue) is asyncpg.pool._PoolConnectionHolderQueue, "Another asyncpg: look at its queue."

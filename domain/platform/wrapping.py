@@ -26,7 +26,8 @@ class Wrapper(Protocol):
     """A key-encryption key. `name` is kept beside what it has wrapped."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Which key wraps, as it is kept beside each data key; another key has another name."""
 
     async def wrap(self, key: bytes, context: SealContext) -> bytes:
         """Encrypt a data key. Raises KeyServiceAway."""
@@ -38,7 +39,7 @@ class Wrapper(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Local:
+class Local(Wrapper):
     """ESTORNO_SECRET_KEY itself. Its name tells one from another and nothing about the key."""
 
     secret: bytes = field(repr=False)

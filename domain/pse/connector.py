@@ -36,7 +36,8 @@ class Connector(Protocol):
     def report_by_hand(self) -> bool:
         """Whether it has a report that can be read, and that a person downloads and hands in."""
 
-    def auth(self, credentials: Credentials) -> httpx.Auth: ...
+    def auth(self, credentials: Credentials) -> httpx.Auth:
+        """How a request proves whose it is; a token that is to be fetched is fetched there."""
 
     def snapshot(self, order: RefundOrder) -> httpx.Request | None:
         """Ask for the payment's refunds before the first send, where the look-up is BY_LISTING; else None."""
@@ -44,7 +45,8 @@ class Connector(Protocol):
     def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
         """The PSE's ids of the refunds that are there already. Raises BadAnswer."""
 
-    def refund(self, order: RefundOrder) -> httpx.Request: ...
+    def refund(self, order: RefundOrder) -> httpx.Request:
+        """The request that sends a refund. It is made of `order` alone: neither time nor chance goes into it."""
 
     def read_refund(self, order: RefundOrder, response: httpx.Response) -> Outcome:
         """Total: whatever a server may send has a meaning, and what is not clear is InDoubt."""

@@ -44,10 +44,12 @@ class Awaited:
 
     @property
     def covers(self) -> Covers:
+        """Which days one report is about."""
         return self.said.covers
 
     @property
     def countries(self) -> frozenset[str]:
+        """ISO 3166 codes whose holidays count; those without a calendar here are left out."""
         named = (self.country if one == MERCHANT else one for one in self.said.countries)
         return frozenset(one for one in named if one in bank_days.COUNTRIES)
 

@@ -120,6 +120,7 @@ class RunTold:
 
     @property
     def ended(self) -> bool:
+        """Whether nothing more will be told of this run."""
         return self.state != "RUNNING"
 
 

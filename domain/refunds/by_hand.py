@@ -20,13 +20,13 @@ from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.pse.vocabulary import AccountDetails, Returned, Succeeded
 from domain.refunds import confirming, held, pse_names, settled_by_two, unproven
 from domain.refunds.destination import destinations
+from domain.refunds.doubt_table import capability_of
 from domain.refunds.evidence import FILE_BYTES_MAX, Evidence, Way, checked
 from domain.refunds.find import find
 from domain.refunds.in_hand import INSTRUCTION_SHOWN, instruction_shown
-from domain.refunds.moves import Note, lock, move
+from domain.refunds.moves import Note, announce, lock, move
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record_locked
-from domain.refunds.weighed import capability_of
 from domain.refunds.withdraw import was_sent
 
 __all__ = [
@@ -65,7 +65,7 @@ async def take(principal: Principal, refund_id: UUID, why: str, cause: Cause) ->
         await held.check(refund)
         if await _is_proven(principal, refund, why, cause):
             await move(refund, State.MANUAL, cause, Note("MANUAL", message=why.strip()), due_in=None)
-    await destinations.announce(refund_id)
+    await announce(refund_id)
     return await Refund.get(id=refund_id)
 
 
@@ -104,7 +104,7 @@ async def give_back(principal: Principal, refund_id: UUID, why: str, cause: Caus
     async with transaction():
         refund = await _locked(refund_id)
         await move(refund, State.REQUESTED, cause, Note("RETURNED_TO_QUEUE", message=why.strip()), due_in=0)
-    await destinations.announce(refund_id)
+    await announce(refund_id)
     return await Refund.get(id=refund_id)
 
 
@@ -160,7 +160,7 @@ async def settle(principal: Principal, refund_id: UUID, evidence: Evidence, caus
         if confirmed:
             await _keep(refund, evidence, kind, principal, said)
             await _record(refund, evidence, cause)
-    await destinations.announce(refund_id)
+    await announce(refund_id)
     return Settled(await Refund.get(id=refund_id), confirmed)
 
 
@@ -204,7 +204,7 @@ async def transfer_returned(principal: Principal, refund_id: UUID, why: str, cau
         )
         returned = Returned("TRANSFER_RETURNED", f"The bank gave the transfer back: {why.strip()}")
         await record_locked(refund, returned, Source(Door.PERSON), cause)
-    await destinations.announce(refund_id)
+    await announce(refund_id)
     return await Refund.get(id=refund_id)
 
 

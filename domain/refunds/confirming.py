@@ -14,7 +14,7 @@ from domain.payments import compared, confirmations
 from domain.payments.confirmations import ConfirmedBy
 from domain.payments.refundable import left_over
 from domain.platform import bell
-from domain.platform.database import execute, transaction
+from domain.platform.database import transaction
 from domain.pse.vocabulary import Declined, NotThere, NotTold, Shown, Standing
 from domain.refunds import news, put_off, refused, schedule, unproven
 from domain.refunds.moves import Note, lock
@@ -101,7 +101,7 @@ async def _too_old(work: AskPayment, refund: Refund, payment: Payment) -> Record
     if payment.refunded == 0 and not await unproven.is_approved(refund):
         await unproven.wait_for_another(refund, _TOO_OLD, work.cause)
         return Recorded(refund.state, None)
-    await execute("UPDATE refunds SET unknown_at = $2 WHERE id = $1", refund.id, work.asked_at)
+    await Refund.filter(id=refund.id).update(unknown_at=work.asked_at)
     return await _go_on(refund)
 
 

@@ -7,8 +7,8 @@ from domain.models.refunds import State
 from domain.platform.database import rows
 from domain.pse.vocabulary import Declined, InDoubt, Outcome, Succeeded, Unsent
 from domain.refunds import corrected, paid_after_end, schedule
+from domain.refunds.doubt_table import can_be_asked
 from domain.refunds.news import Door, Source
-from domain.refunds.weighed import can_be_asked
 
 _CAN_BE_ASKED: Final = (State.FAILED, State.CANCELED, State.EXPIRED, State.REJECTED)  # they ended, and wait for nobody
 

@@ -19,6 +19,7 @@ class Schedule:
     after_end: float
 
     def ended(self, tries: int) -> bool:
+        """Whether, after so many tries, the timetable is used up and `after_end` holds."""
         return tries >= len(self.delays)
 
     def delay(self, tries: int) -> float:

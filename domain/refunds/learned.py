@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain.cause import Cause
 from domain.history import events
-from domain.models import Payment
+from domain.models import Payment, Refund
 from domain.payments import external
 from domain.platform.database import rows, transaction
 from domain.pse.vocabulary import KnownRefund, Succeeded
@@ -72,11 +72,7 @@ async def _nameless(payment: Payment, amount: int) -> list[UUID]:
 async def _give(refund_id: UUID, one: KnownRefund, cause: Cause) -> None:
     async with transaction():
         refund = await lock(refund_id)
-        learned = await rows(
-            "UPDATE refunds SET pse_refund_reference = $2 WHERE id = $1 AND pse_refund_reference IS NULL RETURNING id",
-            refund_id,
-            one.pse_refund_reference,
-        )
-        if learned:
+        nameless = Refund.filter(id=refund_id, pse_refund_reference=None)
+        if await nameless.update(pse_refund_reference=one.pse_refund_reference):
             said = "The PSE tells of this refund, which had left without a name of the PSE's, under this name."
             await events.note(refund, "NAMED", cause, code=one.pse_refund_reference, message=said)

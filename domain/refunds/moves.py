@@ -14,6 +14,7 @@ from domain.models import Payment, Refund
 from domain.models.ledger import Entry
 from domain.models.refunds import Holding, State, holding_of
 from domain.payments import vat
+from domain.platform import bell
 from domain.platform.crash import crash_in_flight
 from domain.platform.database import execute, rows
 from domain.refunds import move_statement, returned
@@ -39,6 +40,12 @@ class Note:
 async def lock(refund_id: UUID) -> Refund:
     """The refund, its row locked until the caller's transaction ends."""
     return await Refund.filter(id=refund_id).select_for_update(no_key=True).get()
+
+
+async def announce(refund_id: UUID) -> None:
+    """Wake readers and the worker, after the commit."""
+    await bell.wake(bell.refund_channel(refund_id))
+    await bell.ring(bell.REFUND, refund_id)
 
 
 async def move(

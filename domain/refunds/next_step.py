@@ -20,7 +20,18 @@ from domain.platform.crash import crash_here
 from domain.platform.database import execute, transaction
 from domain.pse.capabilities import Capability, LookUp, Route
 from domain.pse.registry import capability
-from domain.refunds import attempts, call_person, confirming, first_send, held, intervals, listing, put_off, schedule
+from domain.refunds import (
+    attempts,
+    call_person,
+    confirming,
+    current_destination,
+    first_send,
+    held,
+    intervals,
+    listing,
+    put_off,
+    schedule,
+)
 from domain.refunds.destination import destinations
 from domain.refunds.first_send import Seen
 from domain.refunds.moves import Note, move, sent
@@ -204,7 +215,7 @@ def _unknown_just_now(case: _Case, sends: Sends) -> bool:
 async def _wire_pays(case: _Case) -> bool:
     """Whether the PSE's own wire can pay to the destination; where not, a person pays by the payment instruction."""
     refund = case.refund
-    destination = await destinations.current(refund.id)
+    destination = await current_destination.of(refund.id)
     assert destination is not None, "A refund without a way back is cleared to go with its destination."
     if destination.kind in case.able.destinations:
         return True

@@ -3,7 +3,7 @@
 from typing import Final
 
 from domain.cause import Cause
-from domain.findings import findings
+from domain.findings import findings, names
 from domain.findings.findings import FindingKind, Found
 from domain.history import events
 from domain.models import Payment, Refund
@@ -130,7 +130,7 @@ def works_on_it(outcome: Accepted) -> InDoubt:
 
 def closed_where_it_fits(refund: Refund) -> dict[str, str]:
     """The PSE's present word fits the refund's end: the findings of what did not are over, and how they are closed."""
-    return {f"after-end/{refund.id}/": _FITS}
+    return {f"{names.AFTER_END}{refund.id}/": _FITS}
 
 
 async def close_unasked(refund: Refund) -> None:
@@ -149,7 +149,7 @@ async def open_unasked(refund: Refund, outcome: Outcome, cause: Cause) -> None:
         kind=FindingKind.STATUS_MISMATCH,
         merchant_id=refund.merchant_id,
         connection_id=refund.connection_id,
-        fingerprint=f"after-end/{refund.id}/{outcome.code}",
+        fingerprint=f"{names.AFTER_END}{refund.id}/{outcome.code}",
         amount=Money(refund.amount, refund.currency),
         explanation=f"{said} Nothing was booked: look at the PSE's back office.",
         refund_id=refund.id,

@@ -30,10 +30,10 @@ from domain.pse.vocabulary import (
     Unsent,
 )
 from domain.refunds import call_person, corrected, doubted, intervals, paid_after_end, pse_names, put_off, schedule
+from domain.refunds.doubt_table import UNKNOWN_AGAIN, can_be_asked, capability_of, weighed
 from domain.refunds.moves import Note, lock, move
 from domain.refunds.news import Door, Recorded, Source, storable, words_of
 from domain.refunds.states import AT_THE_PSE, SETTLED_FOR_NOW, Agrees, AskAgain, Contradiction, Move, Stay, decide
-from domain.refunds.weighed import UNKNOWN_AGAIN, can_be_asked, capability_of, weighed
 
 _OUTCOME_NAMES: Final = {
     Accepted: "ACCEPTED",

@@ -16,7 +16,7 @@ from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, Refund
 from domain.models.refunds import State
-from domain.platform.database import execute, rows
+from domain.platform.database import rows
 from domain.refunds import schedule
 
 CODE: Final = "KEY_REFUSED"
@@ -67,7 +67,7 @@ async def _mark(connection: Connection, why: str, needed: int) -> None:
     digest = _digest(connection)
     if connection.refused_with not in (None, digest):
         # Other secrets were refused then: these begin anew.
-        await execute("UPDATE connections SET refusals = 0, refused_since = NULL WHERE id = $1", connection.id)
+        await Connection.filter(id=connection.id).update(refusals=0, refused_since=None)
     (row,) = await rows(_MARK, connection.id, digest, why[:_BECAUSE_MAX], needed)
     if row["refused_since"] is not None:
         await findings.open_finding(
@@ -87,10 +87,8 @@ async def lift(connection: Connection) -> None:
     """The PSE takes us (again): what waited for it goes out now."""
     if connection.refusals == 0 and connection.refused_since is None:
         return
-    await execute(
-        "UPDATE connections SET refusals = 0, refused_since = NULL, refused_with = NULL, refused_because = NULL "
-        "WHERE id = $1",
-        connection.id,
+    await Connection.filter(id=connection.id).update(
+        refusals=0, refused_since=None, refused_with=None, refused_because=None
     )
     if connection.refused_since is not None:
         await findings.resolve(connection.merchant_id, _name(connection.id), "The PSE takes us again.")

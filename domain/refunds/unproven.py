@@ -5,9 +5,9 @@ from uuid import UUID
 from domain.cause import Cause
 from domain.models import Approval, Refund
 from domain.models.refunds import State
+from domain.refunds import current_destination
 from domain.refunds.approvals import asking, defaults, needs
 from domain.refunds.approvals.rules import Need, Step
-from domain.refunds.destination import destinations
 from domain.refunds.moves import Note, move
 
 CODE = defaults.UNPROVEN_PAYMENT
@@ -25,7 +25,7 @@ async def is_approved(refund: Refund, *, but: UUID | None = None) -> bool:
 async def wait_for_another(refund: Refund, why: str, cause: Cause) -> None:
     """Take a locked refund that waits for its PSE's word to where a second person says yes to it, or no."""
     wanted = (Need(CODE, why, (Step(defaults.APPROVE),)),)
-    await asking.keep(refund, await destinations.current(refund.id), wanted)
+    await asking.keep(refund, await current_destination.of(refund.id), wanted)
     note = Note("AWAITING_APPROVAL", CODE, why, detail={"needs": needs.told(wanted)})
     await move(refund, State.AWAITING_APPROVAL, cause, note, due_in=None)
     await needs.wait(refund.id, needs.seconds_of(wanted))

@@ -17,7 +17,6 @@ rule = typer.Typer(help="By which rules people are told.", no_args_is_help=True)
 app.add_typer(rule, name="rules")
 AlertId = Annotated[str, typer.Argument(help="Of `estorno alerts list`.")]
 Locale = Annotated[str, typer.Option(help="en, zh-CN, es or pt-BR.")]
-_ERRORS: Final = "errors { ... on Error { code message path } }"
 _ALERT: Final = """id kind severity key count since openedAt acknowledgedBy acknowledgedAt snoozedUntil resolvedAt
   escalated connectionId title(locale: $locale) says(locale: $locale) action(locale: $locale) runbook"""
 _RULE: Final = """name kind isDefault mode severity connectionIds endpointIds nextIds lastIds escalates quietFrom
@@ -28,9 +27,9 @@ _LIST: Final = f"""query Alerts($after: String, $filter: AlertFilter, $locale: S
 _SHOW: Final = f"""query Alert($id: ID!, $locale: String) {{ alert(id: $id) {{ {_ALERT}
   subjects {{ kind id name }} amounts {{ display }} }} }}"""
 _ACKNOWLEDGE: Final = f"""mutation Do($input: AlertAcknowledgeInput!, $locale: String) {{
-  alertAcknowledge(input: $input) {{ alert {{ {_ALERT} }} {_ERRORS} }} }}"""
+  alertAcknowledge(input: $input) {{ alert {{ {_ALERT} }} {client.ERRORS} }} }}"""
 _SNOOZE: Final = f"""mutation Do($input: AlertSnoozeInput!, $locale: String) {{
-  alertSnooze(input: $input) {{ alert {{ {_ALERT} }} {_ERRORS} }} }}"""
+  alertSnooze(input: $input) {{ alert {{ {_ALERT} }} {client.ERRORS} }} }}"""
 _RULES: Final = f"query Rules {{ alertRules {{ {_RULE} }} }}"
 _NAMED: Final = "edges { node { id name } } pageInfo { hasNextPage endCursor }"
 _ENDPOINTS: Final = f"query Named($after: String) {{ endpoints(first: 100, after: $after) {{ {_NAMED} }} }}"
@@ -38,9 +37,9 @@ _CONNECTION: Final = "connection {}; `estorno connection list`"
 _CHANNEL: Final = "channel {}; `estorno endpoints list`"
 _CONNECTIONS: Final = "query Connections { viewer { merchant { connections { id name } } } }"
 _SET: Final = f"""mutation Do($input: AlertRuleSetInput!) {{
-  alertRuleSet(input: $input) {{ rule {{ {_RULE} }} {_ERRORS} }} }}"""
+  alertRuleSet(input: $input) {{ rule {{ {_RULE} }} {client.ERRORS} }} }}"""
 _END: Final = (
-    f"mutation Do($input: AlertRuleEndInput!) {{ alertRuleEnd(input: $input) {{ rule {{ name }} {_ERRORS} }} }}"
+    f"mutation Do($input: AlertRuleEndInput!) {{ alertRuleEnd(input: $input) {{ rule {{ name }} {client.ERRORS} }} }}"
 )
 
 

@@ -26,6 +26,7 @@ from jobs.cli import (
     connect,
     connections,
     decisions,
+    deliveries,
     endpoints,
     events,
     exports,
@@ -82,7 +83,7 @@ app.add_typer(bank_days.app, name="bank-days")
 app.add_typer(batches.app, name="batches")
 app.add_typer(books.app, name="books")
 app.add_typer(endpoints.app, name="endpoints")
-app.add_typer(endpoints.deliveries, name="deliveries")
+app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(events.app, name="events")
 app.add_typer(exports.app, name="export")
 app.add_typer(findings.app, name="findings")

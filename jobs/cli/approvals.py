@@ -10,7 +10,6 @@ from jobs.cli import client
 from jobs.cli.commands import CommandError
 
 app = typer.Typer(help="What needs a second person: what waits, the rules and caps.", no_args_is_help=True)
-_ERRORS: Final = "errors { ... on Error { code message path } }"
 _WAITING: Final = """query Waiting($first: Int!) { refundsAwaitingMe(first: $first) { edges { node {
   id reference amount { display } expiresAt destination { masked whoseWord }
   needs { nextBy needs { rule why } } } } } }"""
@@ -21,9 +20,9 @@ _CHANGES: Final = """query Changes { approvalRuleChanges(first: 100, waiting: tr
 _SEEN: Final = """query Seen($by: RefundBy!) { refund(by: $by) { amount { display minorUnits currency }
   destination { masked fingerprint whoseWord } } }"""
 _APPROVE: Final = f"""mutation Approve($input: RefundApproveInput!) {{ refundApprove(input: $input) {{
-  refund {{ status }} {_ERRORS} }} }}"""
+  refund {{ status }} {client.ERRORS} }} }}"""
 _CONFIRM: Final = f"""mutation Confirm($input: ApprovalRuleConfirmInput!) {{ approvalRuleConfirm(input: $input) {{
-  change {{ name startedAt }} {_ERRORS} }} }}"""
+  change {{ name startedAt }} {client.ERRORS} }} }}"""
 
 
 @app.command("list")

@@ -16,7 +16,6 @@ from jobs.cli.commands import CommandError
 
 app = typer.Typer(help="Accounts at banks, their statements, and payouts.", no_args_is_help=True)
 Format = Annotated[str, typer.Option("--format", help="text or json.")]
-_ERRORS: Final = "errors { ... on Error { code message path } }"
 _PAGE: Final = "pageInfo { hasNextPage endCursor }"
 _ACCOUNTS: Final = f"""query Accounts($first: Int!, $after: String) {{ bankAccounts(first: $first, after: $after) {{
   edges {{ node {{ id name currency number connectionIds endedAt }} }} {_PAGE} }} }}"""
@@ -28,15 +27,15 @@ _LINES: Final = f"""query Lines($first: Int!, $after: String, $explained: Boolea
   bankLines(first: $first, after: $after, explained: $explained) {{ edges {{ node {{ id bookedOn amount currency text
   payoutId }} }} {_PAGE} }} }}"""
 _CREATE: Final = f"""mutation Create($input: BankAccountCreateInput!) {{ bankAccountCreate(input: $input) {{
-  account {{ id name currency }} {_ERRORS} }} }}"""
+  account {{ id name currency }} {client.ERRORS} }} }}"""
 _ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
-  file {{ id }} uploadPath {_ERRORS} }} }}"""
+  file {{ id }} uploadPath {client.ERRORS} }} }}"""
 _IMPORT: Final = f"""mutation Import($input: BankStatementImportInput!) {{ bankStatementImport(input: $input) {{
-  statement {{ id form firstOn lastOn lines newLines proof contradicted }} {_ERRORS} }} }}"""
+  statement {{ id form firstOn lastOn lines newLines proof contradicted }} {client.ERRORS} }} }}"""
 _PROVE: Final = f"""mutation Prove($input: PayoutProveInput!) {{ payoutProve(input: $input) {{
-  proof {{ bankLineId how charges }} {_ERRORS} }} }}"""
+  proof {{ bankLineId how charges }} {client.ERRORS} }} }}"""
 _VOID: Final = f"""mutation Void($input: PayoutProofVoidInput!) {{ payoutProofVoid(input: $input) {{
-  proof {{ bankLineId }} {_ERRORS} }} }}"""
+  proof {{ bankLineId }} {client.ERRORS} }} }}"""
 
 
 @app.command("accounts")

@@ -21,21 +21,20 @@ _ASK_AGAIN_SECONDS: Final = 1.0
 _TEXT, _JSON = "text", "json"
 _PURPOSES: Final = {"refunds": "REFUND_BATCH", "payments": "PAYMENT_BATCH"}
 _UNDER_WAY: Final = frozenset({"READING", "APPLYING"})
-_ERRORS: Final = "errors { ... on Error { code message path } }"
 _BATCH: Final = """id kind name state written ignored digest needsAnother rowsTotal rowsDone problem createdBy
   totals { verdict rows amount { display } } results { outcome rows }"""
 _ROW: Final = "row named number amount { display } verdict outcome code said refundId refundStatus"
 _ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
-  file {{ id }} uploadPath {_ERRORS} }} }}"""
+  file {{ id }} uploadPath {client.ERRORS} }} }}"""
 _CREATE: Final = (
-    f"mutation Create($input: BatchCreateInput!) {{ batchCreate(input: $input) {{ batch {{ id }} {_ERRORS} }} }}"
+    f"mutation Create($input: BatchCreateInput!) {{ batchCreate(input: $input) {{ batch {{ id }} {client.ERRORS} }} }}"
 )
 _CONFIRM: Final = f"""mutation Confirm($input: BatchConfirmInput!) {{ batchConfirm(input: $input) {{
-  batch {{ {_BATCH} }} {_ERRORS} }} }}"""
+  batch {{ {_BATCH} }} {client.ERRORS} }} }}"""
 _CANCEL: Final = f"""mutation Cancel($input: BatchCancelInput!) {{ batchCancel(input: $input) {{
-  batch {{ {_BATCH} }} {_ERRORS} }} }}"""
+  batch {{ {_BATCH} }} {client.ERRORS} }} }}"""
 _RESULT: Final = f"""mutation Result($input: BatchResultCreateInput!) {{ batchResultCreate(input: $input) {{
-  file {{ name downloadPath }} {_ERRORS} }} }}"""
+  file {{ name downloadPath }} {client.ERRORS} }} }}"""
 _SHOW: Final = f"query Show($id: ID!) {{ batch(id: $id) {{ {_BATCH} }} }}"
 _ROWS: Final = f"""query Rows($id: ID!, $after: Int!) {{ batch(id: $id) {{
   rows(afterRow: $after) {{ {_ROW} }} }} }}"""
@@ -44,7 +43,7 @@ _TEMPLATE: Final = """query Template($kind: BatchKind!, $locale: String!, $forma
   batchTemplate(kind: $kind, locale: $locale, format: $format) { name content } }"""
 _LIMITS: Final = "query Limits { batchLimits { rows amounts { display } } }"
 _PROPOSE: Final = f"""mutation Propose($input: BatchLimitProposeInput!) {{ batchLimitPropose(input: $input) {{
-  change {{ id name startedAt }} {_ERRORS} }} }}"""
+  change {{ id name startedAt }} {client.ERRORS} }} }}"""
 _ROWS_MAX: Final = 10_001
 BatchId = Annotated[str, typer.Argument(help="Of `estorno batches list`.")]
 Form = Annotated[str, typer.Option("--format", help="text, or json: one document.")]

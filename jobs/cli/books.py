@@ -21,7 +21,6 @@ from jobs.cli.commands import CommandError
 
 app = typer.Typer(help="The month: balances, statements, ages, closing, journals.", no_args_is_help=True)
 _WIDTH: Final = 80
-_ERRORS: Final = "errors { ... on Error { code message path } }"
 _MONEY: Final = "{ minorUnits display }"
 _ROW: Final = f"""account currency connectionName pse storeCode opening {_MONEY} debits {_MONEY} credits {_MONEY}
   closing {_MONEY}"""
@@ -42,15 +41,16 @@ _AGEING: Final = f"""query Ages($skip: Int!) {{ ageing {{ count rows(first: 100,
 _PERIODS: Final = """query Periods { periods(first: 100) { edges { node { id month state proposedBy confirmedBy
   confirmedAt why digest against { obstacle count } } } } }"""
 _PROPOSE: Final = f"""mutation Propose($input: PeriodProposeInput!) {{ periodPropose(input: $input) {{
-  period {{ id month against {{ obstacle count }} }} {_ERRORS} }} }}"""
+  period {{ id month against {{ obstacle count }} }} {client.ERRORS} }} }}"""
 _CONFIRM: Final = f"""mutation Confirm($input: PeriodConfirmInput!) {{ periodConfirm(input: $input) {{
-  period {{ month confirmedAt digest }} {_ERRORS} }} }}"""
+  period {{ month confirmedAt digest }} {client.ERRORS} }} }}"""
 _WITHDRAW: Final = f"""mutation Withdraw($input: PeriodWithdrawInput!) {{ periodWithdraw(input: $input) {{
-  period {{ id month state }} {_ERRORS} }} }}"""
+  period {{ id month state }} {client.ERRORS} }} }}"""
 _SET: Final = f"""mutation Set($input: JournalAccountSetInput!) {{ journalAccountSet(input: $input) {{
-  account {{ account number name }} {_ERRORS} }} }}"""
+  account {{ account number name }} {client.ERRORS} }} }}"""
 _EXPORT: Final = f"""mutation Export($input: JournalExportInput!) {{ journalExport(input: $input) {{
-  journal {{ number month format lines replaces sums {{ display }} file {{ name downloadPath }} }} {_ERRORS} }} }}"""
+  journal {{ number month format lines replaces sums {{ display }} file {{ name downloadPath }} }}
+  {client.ERRORS} }} }}"""
 
 
 class Shape(StrEnum):

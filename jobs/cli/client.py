@@ -15,8 +15,9 @@ from domain.platform.settings import Settings
 from jobs.cli.commands import CommandError
 
 _SECONDS: Final = 60.0
-_ANNOUNCE: Final = """mutation Announce($input: FileAnnounceInput!) { fileAnnounce(input: $input) {
-  file { id } uploadPath errors { ... on Error { code message path } } } }"""
+ERRORS: Final = "errors { ... on Error { code message path } }"  # of every mutation: `ask` raises what is in them
+_ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
+  file {{ id }} uploadPath {ERRORS} }} }}"""
 _SILENT_SECONDS: Final = 90.0  # of a stream, whose heartbeats come every few seconds
 
 

@@ -33,6 +33,8 @@ from domain.money import Money
 from domain.platform import bell, data_keys, database
 from domain.platform.bell import BellError
 from domain.platform.database import OPERATOR, DatabaseError, connected
+from domain.platform.migrate import pending
+from domain.platform.migrate import run as bring_up_to_date
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
@@ -80,7 +82,7 @@ def ready(settings: Settings, *, need_redis: bool = True, need_key: bool = True)
     names.open_places(settings.private_hosts)
     if not settings.database_url or (need_redis and not settings.redis_url):
         raise CommandError("Set DATABASE_URL and REDIS_URL, or start `estorno up`, which brings servers of its own.")
-    lacking = asyncio.run(database.pending(settings.database_url))
+    lacking = asyncio.run(pending(settings.database_url))
     if lacking:
         raise CommandError(f"The database lacks {', '.join(lacking)}; run `estorno migrate` first.")
     if need_key:
@@ -106,7 +108,7 @@ def migrate(settings: Settings) -> list[str]:
     if not settings.database_url:
         raise CommandError("Set DATABASE_URL (and ESTORNO_OWNER_DATABASE_URL), or use `estorno up`.")
     return asyncio.run(
-        database.migrate(
+        bring_up_to_date(
             settings.owner_url, database.user_of(settings.database_url), provider=bool(settings.oidc_issuer)
         )
     )

@@ -19,27 +19,26 @@ from jobs.cli.commands import CommandError
 _COLUMNS: Final = 80
 _LOOK_SECONDS: Final = 0.5
 _WAIT_SECONDS: Final = 60.0
-_ERRORS: Final = "errors { ... on Error { code message path } }"
 _FIELDS: Final = (
     "query Fields($pse: String!) { connectionFields(pse: $pse) { name label where secret optional test live } }"
 )
 _CREATE: Final = f"""mutation Create($input: ConnectionCreateInput!) {{ connectionCreate(input: $input) {{
-  application {{ id name state }} {_ERRORS} }} }}"""
+  application {{ id name state }} {client.ERRORS} }} }}"""
 _REPLACE: Final = f"""mutation Replace($input: ConnectionSecretsInput!) {{ connectionSecretsReplace(input: $input) {{
-  application {{ name }} {_ERRORS} }} }}"""
+  application {{ name }} {client.ERRORS} }} }}"""
 _PREFLIGHT: Final = f"""mutation Preflight($input: ConnectionPreflightInput!) {{ connectionPreflight(input: $input) {{
-  run {{ id }} {_ERRORS} }} }}"""
+  run {{ id }} {client.ERRORS} }} }}"""
 _RUN: Final = """query Run($id: ID!) { node(id: $id) { ... on PreflightRun {
   outcome error checks { code outcome saw whatToDo } } } }"""
 _CERTIFY: Final = f"""mutation Certify($input: ConnectionCertifyInput!) {{ connectionCertify(input: $input) {{
-  run {{ id }} {_ERRORS} }} }}"""
+  run {{ id }} {client.ERRORS} }} }}"""
 _PLAYED: Final = """query Played($id: ID!) { node(id: $id) { ... on CertificationRun {
   outcome error total cases { name outcome said } report page } } }"""
 _CERTIFY_SECONDS: Final = 1_800.0
 _ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
-  file {{ id }} uploadPath {_ERRORS} }} }}"""
+  file {{ id }} uploadPath {client.ERRORS} }} }}"""
 _HAND_IN: Final = f"""mutation HandIn($input: ConnectionDocumentInput!) {{ connectionDocumentHandIn(input: $input) {{
-  application {{ missingDocuments }} {_ERRORS} }} }}"""
+  application {{ missingDocuments }} {client.ERRORS} }} }}"""
 _LIST: Final = """query List($first: Int!, $after: String) { connectionApplications(first: $first, after: $after) {
   edges { node { id pse name state missingDocuments submittedBy reviewedBy } } pageInfo { hasNextPage endCursor } } }"""
 

@@ -16,14 +16,13 @@ from jobs.cli.commands import CommandError
 
 _WIDTH: Final = 80
 _ASK_AGAIN_SECONDS: Final = 1.0
-_ERRORS: Final = "errors { ... on Error { code message path } }"
 _ROW: Final = "row findingId outcome code said"
 _ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
-  file {{ id }} uploadPath {_ERRORS} }} }}"""
+  file {{ id }} uploadPath {client.ERRORS} }} }}"""
 _PREVIEW: Final = f"""query Preview($file: ID!, $after: Int!) {{ decisionsPreview(fileId: $file, afterRow: $after) {{
   total more rows {{ {_ROW} }} }} }}"""
 _APPLY: Final = f"""mutation Apply($input: DecisionsApplyInput!) {{ decisionsApply(input: $input) {{
-  batch {{ id }} {_ERRORS} }} }}"""
+  batch {{ id }} {client.ERRORS} }} }}"""
 _BATCH: Final = f"""query Batch($id: ID!, $after: Int!) {{ decisionBatch(id: $id) {{ id state rowsDone rowsTotal problem
   rows(afterRow: $after) {{ {_ROW} }} }} }}"""
 

@@ -1,52 +1,36 @@
-"""`estorno endpoints`, `estorno deliveries`: where news goes, what came of it, sending it again, through the API."""
+"""`estorno endpoints`: where news goes, through the API."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 import typer
 
 from domain.platform.settings import Settings
-from jobs.cli import client
+from jobs.cli import client, deliveries
 from jobs.cli.commands import CommandError
-from jobs.cli.nights import PAGES_MAX, WIDTH, Format, is_json, wrapped
+from jobs.cli.named_endpoints import FIELDS, Endpoint, all_of, id_of
+from jobs.cli.nights import WIDTH, Format, is_json, wrapped
 
 app = typer.Typer(help="Where news goes: webhooks and other channels.", no_args_is_help=True)
-deliveries = typer.Typer(help="What was delivered, what came of it, and sending it again.", no_args_is_help=True)
-Endpoint = Annotated[str, typer.Argument(help="The endpoint's name, or its id.")]
-_FIELDS: Final = """id kind name address storeId types leftKinds thin perMinute state why position failingSince failures
-  oldSecretUntil lastSentAt pending"""
-_LIST: Final = f"""query List($after: String) {{ endpoints(first: 100, after: $after) {{
-  edges {{ node {{ {_FIELDS} }} }} pageInfo {{ hasNextPage endCursor }} }} }}"""
-_ERRORS: Final = "errors { ... on Error { code message path } }"
-_MADE: Final = f"endpoint {{ {_FIELDS} }} secret {_ERRORS}"
-_PLAIN: Final = f"endpoint {{ {_FIELDS} }} {_ERRORS}"
-_DELIVERY: Final = """endpointId messageId type state position orderingKey sequence dueAt tries round said madeAt
-  endedAt"""
+_MADE: Final = f"endpoint {{ {FIELDS} }} secret {client.ERRORS}"
+_PLAIN: Final = f"endpoint {{ {FIELDS} }} {client.ERRORS}"
 _CREATE: Final = f"mutation Do($input: EndpointCreateInput!) {{ endpointCreate(input: $input) {{ {_MADE} }} }}"
 _CHANGE: Final = f"mutation Do($input: EndpointChangeInput!) {{ endpointChange(input: $input) {{ {_MADE} }} }}"
 _ROTATE: Final = f"""mutation Do($input: EndpointRotateSecretInput!) {{
   endpointRotateSecret(input: $input) {{ {_MADE} }} }}"""
 _TEST: Final = f"""mutation Do($input: EndpointTestInput!) {{
-  endpointTest(input: $input) {{ delivery {{ {_DELIVERY} }} {_ERRORS} }} }}"""
+  endpointTest(input: $input) {{ delivery {{ {deliveries.FIELDS} }} {client.ERRORS} }} }}"""
 _PAUSE: Final = f"mutation Do($input: EndpointPauseInput!) {{ endpointPause(input: $input) {{ {_PLAIN} }} }}"
 _RESUME: Final = f"mutation Do($input: EndpointResumeInput!) {{ endpointResume(input: $input) {{ {_PLAIN} }} }}"
 _DELETE: Final = f"mutation Do($input: EndpointDeleteInput!) {{ endpointDelete(input: $input) {{ {_PLAIN} }} }}"
-_DELIVERIES: Final = f"""query List($after: String, $first: Int!, $filter: DeliveryFilter) {{
-  deliveries(first: $first, after: $after, filter: $filter) {{
-    edges {{ node {{ {_DELIVERY} }} }} pageInfo {{ hasNextPage endCursor }} }} }}"""
-_SHOW: Final = f"""query Show($filter: DeliveryFilter) {{ deliveries(first: 1, filter: $filter) {{ edges {{ node {{
-  {_DELIVERY} body log {{ number sentAt outcome status said body durationMs }} }} }} }} }}"""
-_REPLAY: Final = f"""mutation Do($input: DeliveryReplayInput!) {{
-  deliveryReplay(input: $input) {{ count isWhole {_ERRORS} }} }}"""
 
 
 @app.command("list")
 def listed(form: Format = "text") -> None:
     """Every endpoint, and how it is."""
-    found = _all(Settings.read())
+    found = all_of(Settings.read())
     for one in found:
         _tell(one, form)
     if not found and not is_json(form):
@@ -108,7 +92,7 @@ def change(
     """Change an endpoint; what is not named stays. Its secret is changed by `rotate`."""
     settings = Settings.read()
     given = {
-        "endpointId": _id_of(settings, endpoint),
+        "endpointId": id_of(settings, endpoint),
         "name": name,
         "url": url,
         "types": event or None,
@@ -136,7 +120,7 @@ def rotate(
     """Give an endpoint another secret; a webhook's new one is shown this once."""
     settings = Settings.read()
     secret = _read(secret_file) if secret_file else None
-    given = {"endpointId": _id_of(settings, endpoint), "hours": hours, "secret": secret}
+    given = {"endpointId": id_of(settings, endpoint), "hours": hours, "secret": secret}
     _made(client.ask(settings, _ROTATE, input=given)["endpointRotateSecret"], form)
 
 
@@ -144,8 +128,8 @@ def rotate(
 def try_out(endpoint: Endpoint, form: Format = "text") -> None:
     """Have `estorno.test` sent there; `estorno deliveries show` tells how it went."""
     settings = Settings.read()
-    done = client.ask(settings, _TEST, input={"endpointId": _id_of(settings, endpoint)})["endpointTest"]
-    _tell_delivery(done["delivery"], form)
+    done = client.ask(settings, _TEST, input={"endpointId": id_of(settings, endpoint)})["endpointTest"]
+    deliveries.tell(done["delivery"], form)
 
 
 @app.command()
@@ -154,7 +138,7 @@ def pause(
 ) -> None:
     """Send nothing there until it is resumed."""
     settings = Settings.read()
-    given = {"endpointId": _id_of(settings, endpoint), "why": why}
+    given = {"endpointId": id_of(settings, endpoint), "why": why}
     _tell(client.ask(settings, _PAUSE, input=given)["endpointPause"]["endpoint"], form)
 
 
@@ -166,7 +150,7 @@ def resume(
 ) -> None:
     """Send there again."""
     settings = Settings.read()
-    given = {"endpointId": _id_of(settings, endpoint), "missed": missed}
+    given = {"endpointId": id_of(settings, endpoint), "missed": missed}
     _tell(client.ask(settings, _RESUME, input=given)["endpointResume"]["endpoint"], form)
 
 
@@ -174,120 +158,8 @@ def resume(
 def delete(endpoint: Endpoint, form: Format = "text") -> None:
     """Delete an endpoint for good."""
     settings = Settings.read()
-    given = {"endpointId": _id_of(settings, endpoint)}
+    given = {"endpointId": id_of(settings, endpoint)}
     _tell(client.ask(settings, _DELETE, input=given)["endpointDelete"]["endpoint"], form)
-
-
-@deliveries.command("list")
-def deliveries_listed(
-    endpoint: Annotated[str | None, typer.Option(help="Of one endpoint, by its name or id.")] = None,
-    state: Annotated[list[str] | None, typer.Option(help="PENDING, SENT, FAILED or CANCELED; once or more.")] = None,
-    event: Annotated[list[str] | None, typer.Option(help="Only these types; once or more.")] = None,
-    refund: Annotated[str | None, typer.Option(help="Only of this refund, by its UUID.")] = None,
-    first: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 50,
-    form: Format = "text",
-) -> None:
-    """What was, or is to be, delivered; the newest first."""
-    settings = Settings.read()
-    wanted = {
-        "endpointId": _id_of(settings, endpoint) if endpoint else None,
-        "states": state or None,
-        "types": event or None,
-        "orderingKey": f"refund/{refund}" if refund else None,
-    }
-    told, after = 0, None
-    while told < first:
-        asked = {"first": min(100, first - told), "after": after, "filter": wanted}
-        page = client.ask(settings, _DELIVERIES, **asked)["deliveries"]
-        for edge in page["edges"]:
-            _tell_delivery(edge["node"], form)
-        told += len(page["edges"])
-        after = page["pageInfo"]["endCursor"]
-        if not page["pageInfo"]["hasNextPage"]:
-            break
-    if not told and not is_json(form):
-        typer.echo("There are no such deliveries.")
-
-
-@deliveries.command("show")
-def deliveries_shown(
-    endpoint: Endpoint, message: Annotated[str, typer.Argument(help="The message's id.")], form: Format = "text"
-) -> None:
-    """One delivery: its body, and each try with what was answered."""
-    settings = Settings.read()
-    wanted = {"endpointId": _id_of(settings, endpoint), "messageId": message}
-    found = client.ask(settings, _SHOW, filter=wanted)["deliveries"]["edges"]
-    if not found:
-        raise CommandError(f"{endpoint} has no delivery of {message}.")
-    one = found[0]["node"]
-    if is_json(form):
-        typer.echo(json.dumps(one))
-        return
-    _tell_delivery(one, form)
-    wrapped(one["body"] or "Its body was taken away by retention.")
-    for tried in one["log"]:
-        outcome = tried["outcome"] or "under way"
-        wrapped(f"try {tried['number']}, {tried['sentAt'][:19]}: {outcome} {tried['status'] or ''}".rstrip())
-        for line in (tried["said"], tried["body"]):
-            if line:
-                wrapped(f"  {line}")
-
-
-@deliveries.command()
-def replay(
-    endpoint: Endpoint,
-    message: Annotated[list[str] | None, typer.Option(help="A message's id; once or more.")] = None,
-    event: Annotated[list[str] | None, typer.Option(help="Only these types; once or more.")] = None,
-    state: Annotated[list[str] | None, typer.Option(help="Only these states, such as FAILED.")] = None,
-    since: Annotated[str | None, typer.Option(help="Made at or after this moment (RFC 3339).")] = None,
-    until: Annotated[str | None, typer.Option(help="Made before this moment.")] = None,
-    behind: Annotated[int | None, typer.Option(help="All behind this position, sent before or not.")] = None,
-) -> None:
-    """Send again, with the same ids.
-
-    Example: estorno deliveries replay orders --state FAILED --since 2026-11-24T00:00:00Z
-    """
-    settings = Settings.read()
-    given = {
-        "endpointId": _id_of(settings, endpoint),
-        "messageIds": message or None,
-        "types": event or None,
-        "states": state or None,
-        "since": since,
-        "until": until,
-        "behind": None if behind is None else str(behind),
-    }
-    total = 0
-    for _ in range(PAGES_MAX):
-        done = client.ask(settings, _REPLAY, input=given)["deliveryReplay"]
-        total += done["count"] or 0
-        if done["isWhole"]:
-            break
-    said = f"all behind {behind} are made and sent" if behind is not None else f"{total} deliveries are due again"
-    typer.echo(f"{endpoint[:30]}: {said}.")
-
-
-def _all(settings: Settings) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    after = None
-    for _ in range(PAGES_MAX):
-        page = client.ask(settings, _LIST, after=after)["endpoints"]
-        found += [edge["node"] for edge in page["edges"]]
-        after = page["pageInfo"]["endCursor"]
-        if not page["pageInfo"]["hasNextPage"]:
-            break
-    return found
-
-
-def _id_of(settings: Settings, named: str) -> str:
-    try:
-        return str(UUID(named))
-    except ValueError:
-        pass
-    for one in _all(settings):
-        if one["name"] == named:
-            return str(one["id"])
-    raise CommandError(f"There is no endpoint {named}; `estorno endpoints list` tells their names.")
 
 
 def _option(text: str) -> dict[str, str]:
@@ -336,11 +208,3 @@ def _tell(one: Mapping[str, Any], form: str) -> None:
         wrapped(f"  failing since {one['failingSince'][:16]}, {one['failures']} in a row")
     if one["why"]:
         wrapped(f"  {one['why']}")
-
-
-def _tell_delivery(one: Mapping[str, Any], form: str) -> None:
-    if is_json(form):
-        typer.echo(json.dumps(one))
-        return
-    typer.echo(f"{one['madeAt'][:19]} {one['type'][:34]:<34} {one['state']:<8} {one['tries']:>2} tries"[:WIDTH])
-    wrapped(f"  {one['messageId']}{': ' + one['said'] if one['said'] else ''}")

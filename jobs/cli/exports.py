@@ -16,10 +16,9 @@ from jobs.cli.commands import CommandError
 
 app = typer.Typer(help="Tables as files: findings, refunds, payments, ledger.", no_args_is_help=True)
 _TEXT, _JSON = "text", "json"
-_ERRORS: Final = "errors { ... on Error { code message path } }"
 _EXPORT: Final = "id kind format state rowsDone rowsTotal problem sha256 expiresAt file { name downloadPath }"
 _CREATE: Final = f"""mutation Create($input: ExportCreateInput!) {{ exportCreate(input: $input) {{
-  export {{ {_EXPORT} }} {_ERRORS} }} }}"""
+  export {{ {_EXPORT} }} {client.ERRORS} }} }}"""
 _SHOW: Final = f"query Show($id: ID!) {{ export(id: $id) {{ {_EXPORT} }} }}"
 _LIST: Final = f"query List {{ exports(first: 20) {{ edges {{ node {{ {_EXPORT} }} }} }} }}"
 _ASK_AGAIN_SECONDS: Final = 1.0

@@ -12,18 +12,17 @@ from jobs.cli.nights import id_of
 from jobs.cli.tables import Form, FormOption, as_json, base64_of, nodes, shown
 
 app = typer.Typer(help="What each PSE charges by contract: fee schedules.", no_args_is_help=True)
-_ERRORS: Final = "errors { ... on Error { code message path } }"
 _FIELDS: Final = """id connectionId method kind percent fixed { display } minimum { display } maximum { display }
   taxPercent originalFee validFrom validTo source enteredBy withdrawnAt"""
 _LIST: Final = f"""query Fees($first: Int!, $after: String, $connectionId: ID, $on: Date) {{
   feeSchedules(first: $first, after: $after, connectionId: $connectionId, on: $on) {{
     edges {{ node {{ {_FIELDS} }} }} pageInfo {{ hasNextPage endCursor }} }} }}"""
 _SET: Final = f"""mutation Set($input: FeeScheduleSetInput!) {{ feeScheduleSet(input: $input) {{
-  schedule {{ {_FIELDS} }} {_ERRORS} }} }}"""
+  schedule {{ {_FIELDS} }} {client.ERRORS} }} }}"""
 _IMPORT: Final = f"""mutation Import($input: FeeSchedulesImportInput!) {{ feeSchedulesImport(input: $input) {{
-  entered {_ERRORS} }} }}"""
+  entered {client.ERRORS} }} }}"""
 _WITHDRAW: Final = f"""mutation Withdraw($input: FeeScheduleWithdrawInput!) {{ feeScheduleWithdraw(input: $input) {{
-  schedule {{ {_FIELDS} }} {_ERRORS} }} }}"""
+  schedule {{ {_FIELDS} }} {client.ERRORS} }} }}"""
 _KeyOption = Annotated[str | None, typer.Option(help="Keep it over retries: the same again is entered once.")]
 
 

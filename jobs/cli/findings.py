@@ -29,7 +29,6 @@ from jobs.cli.narrowing import (
 app = typer.Typer(help="What the books do not explain: work it off.", no_args_is_help=True)
 _WIDTH: Final = 80
 _TEXT, _JSON = "text", "json"
-_ERRORS: Final = "errors { ... on Error { code message path } }"
 _SHORT: Final = "id kind state severity amount { display } dueAt overdue assignee explanation"
 _LIST: Final = f"""query Findings($first: Int!, $after: String, $filter: FindingFilter, $order: FindingOrder!,
   $unresolved: Boolean) {{ findings(first: $first, after: $after, filter: $filter, order: $order,
@@ -267,9 +266,8 @@ def _pages(wanted: dict[str, Any], order: str, limit: int) -> list[dict[str, Any
 def _work(field: str, given: dict[str, Any], form: str, *, more: str = "") -> dict[str, Any]:
     is_json = _is_json(form)
     name = f"{field[0].upper()}{field[1:]}Input"
-    document = (
-        f"mutation Work($input: {name}!) {{ {field}(input: $input) {{ finding {{ {_SHORT} }} {more} {_ERRORS} }} }}"
-    )
+    told = f"finding {{ {_SHORT} }} {more} {client.ERRORS}"
+    document = f"mutation Work($input: {name}!) {{ {field}(input: $input) {{ {told} }} }}"
     done: dict[str, Any] = client.ask(Settings.read(), document, input=given)[field]
     if is_json:
         typer.echo(json.dumps({key: value for key, value in done.items() if key != "errors"}, ensure_ascii=False))

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from domain.access import first
-from domain.access.first import FirstSteps
+from domain.access import first_merchant
+from domain.access.first_merchant import FirstSteps
 from domain.access.merchants import NewMerchant
 from domain.platform.database import OPERATOR, connected
 from domain.platform.settings import Settings
@@ -39,4 +39,4 @@ def init(
 
 async def _begin(settings: Settings, new: NewMerchant, name: str, email: str) -> FirstSteps:
     async with connected(settings.database_url, pool_max=1, all_because=OPERATOR):
-        return await first.begin(new, name, email)
+        return await first_merchant.begin(new, name, email)

@@ -14,28 +14,27 @@ from jobs.cli.commands import CommandError
 stores = typer.Typer(help="The merchant's stores.", no_args_is_help=True)
 people = typer.Typer(help="People who sign in.", no_args_is_help=True)
 merchants = typer.Typer(help="Merchants, where an installation serves several.", no_args_is_help=True)
-_ERRORS: Final = "errors { ... on Error { code message path } }"
 _STORE: Final = f"""mutation Store($input: StoreCreateInput!) {{ storeCreate(input: $input) {{
-  store {{ code name }} {_ERRORS} }} }}"""
+  store {{ code name }} {client.ERRORS} }} }}"""
 _STORES: Final = """query Stores($first: Int!, $after: String) { stores(first: $first, after: $after) {
   edges { node { code name payeeKey } } pageInfo { hasNextPage endCursor } } }"""
 _INVITE: Final = f"""mutation Invite($input: PersonInviteInput!) {{ personInvite(input: $input) {{
-  person {{ name email }} link {{ url expiresAt }} {_ERRORS} }} }}"""
+  person {{ name email }} link {{ url expiresAt }} {client.ERRORS} }} }}"""
 _PEOPLE: Final = """query People($first: Int!, $after: String) { people(first: $first, after: $after) {
   edges { node { id name email state grants(first: 20) { role storeCode } } } pageInfo { hasNextPage endCursor } } }"""
 _LINK: Final = f"""mutation Link($input: SignInLinkCreateInput!) {{ signInLinkCreate(input: $input) {{
-  link {{ url expiresAt }} {_ERRORS} }} }}"""
+  link {{ url expiresAt }} {client.ERRORS} }} }}"""
 _TOKENS: Final = """query Tokens($first: Int!, $after: String) { tokens(first: $first, after: $after) {
   edges { node { id name prefix expiresAt lastUsedAt revokedAt } } pageInfo { hasNextPage endCursor } } }"""
 _ROTATE: Final = (
-    f"""mutation Rotate($input: TokenRotateInput!) {{ tokenRotate(input: $input) {{ secret {_ERRORS} }} }}"""
+    f"""mutation Rotate($input: TokenRotateInput!) {{ tokenRotate(input: $input) {{ secret {client.ERRORS} }} }}"""
 )
 _MERCHANT: Final = f"""mutation Merchant($input: MerchantCreateInput!) {{ merchantCreate(input: $input) {{
-  merchant {{ name }} token {_ERRORS} }} }}"""
+  merchant {{ name }} token {client.ERRORS} }} }}"""
 _MERCHANTS: Final = """query Merchants($first: Int!, $after: String) { merchants(first: $first, after: $after) {
   edges { node { id name country zone } } pageInfo { hasNextPage endCursor } } }"""
 _REVOKE: Final = f"""mutation Revoke($input: TokenRevokeInput!) {{ tokenRevoke(input: $input) {{
-  token {{ name prefix }} {_ERRORS} }} }}"""
+  token {{ name prefix }} {client.ERRORS} }} }}"""
 
 
 @stores.command("create")

@@ -11,24 +11,23 @@ from jobs.cli import client
 from jobs.cli.tables import Form, FormOption, as_json, base64_of, nodes, shown
 
 app = typer.Typer(help="Rates of exchange: entered, or from files.", no_args_is_help=True)
-_ERRORS: Final = "errors { ... on Error { code message path } }"
 _FIELDS: Final = "id base quote side rate validFrom validTo origin source fileSha256 enteredBy withdrawnAt"
 _LIST: Final = f"""query Rates($first: Int!, $after: String, $base: CurrencyCode, $quote: CurrencyCode) {{
   fxRates(first: $first, after: $after, base: $base, quote: $quote) {{
     edges {{ node {{ {_FIELDS} }} }} pageInfo {{ hasNextPage endCursor }} }} }}"""
 _SET: Final = f"""mutation Set($input: FxRateSetInput!) {{ fxRateSet(input: $input) {{
-  rate {{ {_FIELDS} }} {_ERRORS} }} }}"""
+  rate {{ {_FIELDS} }} {client.ERRORS} }} }}"""
 _IMPORT: Final = f"""mutation Import($input: FxRatesImportInput!) {{ fxRatesImport(input: $input) {{
-  entered passedOver {_ERRORS} }} }}"""
+  entered passedOver {client.ERRORS} }} }}"""
 _WITHDRAW: Final = f"""mutation Withdraw($input: FxRateWithdrawInput!) {{ fxRateWithdraw(input: $input) {{
-  rate {{ {_FIELDS} }} {_ERRORS} }} }}"""
+  rate {{ {_FIELDS} }} {client.ERRORS} }} }}"""
 _QUOTE: Final = f"""query Quote($input: RefundQuoteInput!) {{ refundQuote(input: $input) {{
   quote {{ id amount {{ display }} taxAmount {{ display }} taxBasis totalCost {{ display }} totalIsGain way
     costs {{ name amount {{ display }} isGain unknownBecause
       basis {{ rule scheduleId scheduleFrom rateId rate rateDate rateCarried source }} }}
     takes {{ typicalDays atMostDays source unknownBecause }} refundableUntil refundableUntilBasis
     alternatives {{ kind says }} }}
-  approval {{ needs {{ rule why }} capExceeded {{ message }} }} {_ERRORS} }} }}"""
+  approval {{ needs {{ rule why }} capExceeded {{ message }} }} {client.ERRORS} }} }}"""
 _KeyOption = Annotated[str | None, typer.Option(help="Keep it over retries: the same again is entered once.")]
 
 

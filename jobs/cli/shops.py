@@ -26,7 +26,6 @@ _COLUMNS: Final = 80
 _KINDS: Final = ", ".join(ShopKind)
 _WAIT_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.5
-_ERRORS: Final = "errors { ... on Error { code message path } }"
 _PAGE: Final = "pageInfo { hasNextPage endCursor }"
 _FIELDS: Final = """query Fields($kind: ShopKind!) { shopFields(kind: $kind) {
   name label where secret optional test live } }"""
@@ -40,19 +39,19 @@ _CALLS: Final = """query Calls($shop: ID, $first: Int!) { shopCalls(shopId: $sho
   id shopId shopRefundId requestId purpose method url sentAt status error durationMs body answer
   headers { name value } } } } }"""
 _CONNECT: Final = f"""mutation Connect($input: ShopConnectInput!) {{ shopConnect(input: $input) {{
-  shop {{ id name state storeId webhookUrl }} {_ERRORS} }} }}"""
+  shop {{ id name state storeId webhookUrl }} {client.ERRORS} }} }}"""
 _CHANGE: Final = f"""mutation Change($input: ShopChangeInput!) {{ shopChange(input: $input) {{
-  shop {{ id name }} {_ERRORS} }} }}"""
+  shop {{ id name }} {client.ERRORS} }} }}"""
 _PREFLIGHT: Final = f"""mutation Preflight($input: ShopStepInput!) {{ shopPreflight(input: $input) {{
-  check {{ id }} {_ERRORS} }} }}"""
+  check {{ id }} {client.ERRORS} }} }}"""
 _CHECKS: Final = """query Checks($shop: ID!) { shopChecks(shopId: $shop, first: 1) { edges { node {
   id outcome error checks { code outcome saw whatToDo } } } } }"""
 _STEP: Final = """mutation Step($input: ShopStepInput!) {{ {field}(input: $input) {{
   shop {{ name state }} errors {{ ... on Error {{ code message path }} }} }} }}"""
 _MATCH: Final = f"""mutation Match($input: ShopRefundMatchInput!) {{ shopRefundMatch(input: $input) {{
-  shopRefund {{ id state why because refundId }} {_ERRORS} }} }}"""
+  shopRefund {{ id state why because refundId }} {client.ERRORS} }} }}"""
 _DISMISS: Final = f"""mutation Dismiss($input: ShopRefundDismissInput!) {{ shopRefundDismiss(input: $input) {{
-  shopRefund {{ id state }} {_ERRORS} }} }}"""
+  shopRefund {{ id state }} {client.ERRORS} }} }}"""
 
 
 @app.command("list")

@@ -19,7 +19,6 @@ from jobs.cli.commands import CommandError
 
 app = typer.Typer(help="VAT of refunds: what is to be taken back, by what, until when.", no_args_is_help=True)
 _COLUMNS: Final = 80
-_ERRORS: Final = "errors { ... on Error { code message path } }"
 _REVERSAL: Final = (
     "id refundId amount { display minorUnits currency } country state reason dueOn ruleName documentNumber documentOn "
     "period cause soldOn paidOn writeOff { proposedBy note }"
@@ -35,23 +34,23 @@ _REPORT: Final = """query Report($period: String!, $country: String) { vatReport
   pending { display minorUnits }
   review { display minorUnits } } }"""
 _DOCUMENT: Final = f"""mutation Document($input: VatReversalDocumentInput!) {{ vatReversalDocument(input: $input) {{
-  reversal {{ {_REVERSAL} }} {_ERRORS} }} }}"""
+  reversal {{ {_REVERSAL} }} {client.ERRORS} }} }}"""
 _DECLARE: Final = f"""mutation Declare($input: VatReversalDeclareInput!) {{ vatReversalDeclare(input: $input) {{
-  reversals {{ {_REVERSAL} }} {_ERRORS} }} }}"""
+  reversals {{ {_REVERSAL} }} {client.ERRORS} }} }}"""
 _WRITE_OFF: Final = f"""mutation WriteOff($input: VatReversalWriteOffInput!) {{ vatReversalWriteOff(input: $input) {{
-  reversal {{ {_REVERSAL} }} {_ERRORS} }} }}"""
+  reversal {{ {_REVERSAL} }} {client.ERRORS} }} }}"""
 _CONFIRM: Final = f"""mutation Confirm($input: VatReversalWriteOffConfirmInput!) {{
-  vatReversalWriteOffConfirm(input: $input) {{ reversal {{ {_REVERSAL} }} {_ERRORS} }} }}"""
+  vatReversalWriteOffConfirm(input: $input) {{ reversal {{ {_REVERSAL} }} {client.ERRORS} }} }}"""
 _DECLINE: Final = f"""mutation Decline($input: VatReversalWriteOffDeclineInput!) {{
-  vatReversalWriteOffDecline(input: $input) {{ reversal {{ {_REVERSAL} }} {_ERRORS} }} }}"""
+  vatReversalWriteOffDecline(input: $input) {{ reversal {{ {_REVERSAL} }} {client.ERRORS} }} }}"""
 _REVIEW: Final = f"""mutation Review($input: VatReversalReviewInput!) {{ vatReversalReview(input: $input) {{
-  reversal {{ {_REVERSAL} explanation }} {_ERRORS} }} }}"""
+  reversal {{ {_REVERSAL} explanation }} {client.ERRORS} }} }}"""
 _PLACE: Final = f"""mutation Place($input: TaxPlaceSetInput!) {{ taxPlaceSet(input: $input) {{
-  place {{ country regime storeId connectionId }} {_ERRORS} }} }}"""
+  place {{ country regime storeId connectionId }} {client.ERRORS} }} }}"""
 _ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
-  file {{ id }} uploadPath {_ERRORS} }} }}"""
+  file {{ id }} uploadPath {client.ERRORS} }} }}"""
 _IMPORT: Final = f"""mutation Import($input: TaxDocumentImportInput!) {{ taxDocumentImport(input: $input) {{
-  imported {{ new same revised canceled matched unreadCount unread {{ where why }} }} {_ERRORS} }} }}"""
+  imported {{ new same revised canceled matched unreadCount unread {{ where why }} }} {client.ERRORS} }} }}"""
 _SUMS: Final = ("documented", "declared", "lost", "foundAgain", "pending", "review")
 
 

@@ -11,7 +11,6 @@ from jobs.cli import client
 from jobs.cli.commands import CommandError
 
 app = typer.Typer(help="What is used in a month, and of which plan.", no_args_is_help=True)
-_ERRORS: Final = "errors { ... on Error { code message path } }"
 _PLAN: Final = "name support said quotas { counter limit hard }"
 _SHOW: Final = f"""query Usage($first: Int!) {{ usage(first: $first) {{ plan {{ {_PLAN} }} renewsAt
   used {{ used percent quota {{ counter limit hard }} }}
@@ -19,7 +18,7 @@ _SHOW: Final = f"""query Usage($first: Int!) {{ usage(first: $first) {{ plan {{ 
 _CSV: Final = "query Csv { usage(first: 1) { csv } }"
 _PLANS: Final = f"query Plans {{ usagePlans {{ {_PLAN} }} }}"
 _SET: Final = f"""mutation Set($input: UsagePlanSetInput!) {{ usagePlanSet(input: $input) {{
-  plan {{ {_PLAN} }} {_ERRORS} }} }}"""
+  plan {{ {_PLAN} }} {client.ERRORS} }} }}"""
 _COUNTERS: Final = ("refunds", "apiCalls", "deliveries", "lines")
 
 

@@ -25,15 +25,18 @@ class Day:
     followers: list[asyncio.Task[None]] = field(default_factory=list)
 
     def client(self, role: Role) -> Client:
+        """A GraphQL client that has this role."""
         addresses = self.stage.addresses
         return Client(self.http, addresses.graphql_url, addresses.websocket_url, self.stage.tokens[role])
 
     def expect(self, holds: bool, promise: str) -> None:
+        """Print whether a promise holds; one that does not ends the demo with an error."""
         self.console.print(f"  [green]✓[/] {promise}" if holds else f"  [bold red]✗ {promise}[/]")
         if not holds:
             self.broken.append(promise)
 
     async def sandbox(self, path: str, body: dict[str, Any], *, pse: str = "pix") -> dict[str, Any]:
+        """Tell a PSE's sandbox what to do, and get its answer. Raises httpx.HTTPStatusError."""
         answer = await self.http.post(f"{self.stage.addresses.sandbox_url}/_admin/{pse}/{path}", json=body)
         answer.raise_for_status()
         told: dict[str, Any] = answer.json()

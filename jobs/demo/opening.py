@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from domain.access import first, giver, sessions
+from domain.access import first_merchant, giver, sessions
 from domain.access.merchants import NewMerchant
 from domain.access.tokens import Role, create_token
 from domain.models import Merchant
@@ -58,7 +58,9 @@ class Opened:
 
 async def open_shop(http: httpx.AsyncClient, api_url: str, websocket_url: str, sandbox_url: str) -> Opened:
     """Begin, connect the Pix account with a wrong key, see the preflight say so, mend it, and have it reviewed."""
-    begun = await first.begin(NewMerchant("Loja Demonstração", "BR", "America/Sao_Paulo"), "Ana Souza", ADMINISTRATOR)
+    begun = await first_merchant.begin(
+        NewMerchant("Loja Demonstração", "BR", "America/Sao_Paulo"), "Ana Souza", ADMINISTRATOR
+    )
     signed_in = await sessions.by_link(begun.link.secret, _TOKEN_LIFETIME.total_seconds())
     assert signed_in is not None, "The link of the first administrator signs them in."
     with giver.giving(signed_in.secret):

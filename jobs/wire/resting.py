@@ -3,18 +3,14 @@
 Each process has breakers of its own; what is told is the last word of any of them.
 """
 
-from typing import Final
 from uuid import UUID
 
 import structlog
 
+from domain.connections import health
 from domain.models import Connection
-from domain.platform.database import execute
 from jobs.wire.breaker import Breaker
 
-_REST: Final = """UPDATE connections SET resting_until = now() + make_interval(secs => $2::float8), failing_since = $3
-WHERE id = $1"""
-_WORK: Final = "UPDATE connections SET resting_until = NULL, failing_since = NULL WHERE id = $1"
 _log = structlog.get_logger()
 
 
@@ -31,8 +27,8 @@ async def tell(connection_id: UUID, breaker: Breaker) -> None:
     breaker.told_until = breaker.rests_until
     try:
         if rest:
-            await execute(_REST, connection_id, rest, breaker.failing_since)
+            await health.rests(connection_id, rest, breaker.failing_since)
         else:
-            await execute(_WORK, connection_id)
+            await health.works(connection_id)
     except Exception as error:
         _log.warning("breaker.untold", connection=str(connection_id), error=str(error))

@@ -92,6 +92,7 @@ class Sender:
         return self._look_ups
 
     async def close(self) -> None:
+        """Let go of all connections; what is under way is broken off."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -19,10 +19,10 @@ from uuid import UUID
 import httpx
 
 from domain.addresses.names import AddressRefused
-from domain.commerce import said
+from domain.commerce import calls
+from domain.commerce.calls import AboutShop
 from domain.commerce.dialect import Answered, Asking
 from domain.commerce.registry import dialect_of
-from domain.commerce.said import AboutShop
 from domain.commerce.vocabulary import ShopAccess
 from domain.connections.calls import Received, SentCall
 from domain.models import Shop
@@ -92,6 +92,7 @@ class ShopSender:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
+        """Let go of all connections; what is under way is broken off."""
         for task in self._closing:
             task.cancel()
         await asyncio.gather(*self._closing, return_exceptions=True)
@@ -204,7 +205,7 @@ class _Logged(httpx.AsyncBaseTransport):
         is_token = request.extensions.get(PURPOSE) == TOKEN
         about = replace(exchange.about, purpose=TOKEN) if is_token else exchange.about
         hidden = exchange.hidden
-        call_id = await said.log_request(about, await _as_sent(request, hidden, is_token))
+        call_id = await calls.log_request(about, await _as_sent(request, hidden, is_token))
         exchange.began = exchange.began or not is_token
         started = time.monotonic()
         try:
@@ -214,10 +215,10 @@ class _Logged(httpx.AsyncBaseTransport):
             told = (
                 "Stopped, or no answer in time." if isinstance(error, asyncio.CancelledError) else type(error).__name__
             )
-            await asyncio.shield(said.log_answer(call_id, Received(None, {}, "", _since(started), error=told)))
+            await asyncio.shield(calls.log_answer(call_id, Received(None, {}, "", _since(started), error=told)))
             raise
         kept = "[a token]" if is_token else _hide(body.decode("utf-8", "replace"), hidden)
-        await said.log_answer(call_id, Received(response.status_code, {}, kept, _since(started)))
+        await calls.log_answer(call_id, Received(response.status_code, {}, kept, _since(started)))
         gone = {"content-encoding", "content-length", "transfer-encoding"}
         headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in gone]
         return httpx.Response(response.status_code, headers=headers, content=body, request=request)

@@ -17,7 +17,7 @@ import websockets
 from api.app import create
 from api.customer.texts import TEXTS
 from domain.access.tokens import Role, create_token
-from domain.platform import database
+from domain.platform import migrate
 from domain.pse.vocabulary import Succeeded
 from jobs.machine.servers import APPLICATION, OWNER
 from tests.api.conftest import Asker, global_id
@@ -50,7 +50,7 @@ class Outage:
 @pytest.fixture
 async def outage(home: Path) -> AsyncIterator[Outage]:
     async with machine(home) as servers:
-        await database.migrate(servers.postgres.url(OWNER), APPLICATION)
+        await migrate.run(servers.postgres.url(OWNER), APPLICATION)
         settings = quick_settings(database_url=servers.postgres.url(APPLICATION), redis_url=servers.valkey.url)
         async with served(create(settings)) as url, httpx.AsyncClient(timeout=20, verify=TLS) as http:
             shop = await a_shop()

@@ -23,7 +23,6 @@ HOMES = {
 NEEDED = {"connector.py", "objects.py", "webhooks.py", "setup.py", "capabilities.toml", "codes.toml", "words.toml"}
 LINES_MAX = 450  # of the package in the middle, blank ones included; two of the seven have reports like no other's
 # Mercado Pago has two reports, each with lines of its own; lines.py says which of them a file is.
-SETUP_LINES_MAX = 80  # of a setup.py in the middle
 TWO_REPORTS = {("mercadopago", "release.py"), ("mercadopago", "settlement.py")}
 
 
@@ -50,19 +49,13 @@ def test_a_connector_leaves_to_the_kit_what_the_kit_does(pse: str) -> None:
     assert not written & {"verify_webhook", "read_webhook", "reports", "read_report", "scrub"}
 
 
-def _lines(pse: str, *, of_setup: bool) -> int:
-    paths = [path for path in (PSES / pse).glob("*.py") if (path.name == "setup.py") is of_setup]
-    return sum(len(path.read_text().splitlines()) for path in paths)
-
-
 def test_half_of_the_packages_say_what_is_special_about_their_pse_in_few_lines() -> None:
-    """A setup.py is counted by itself. It speaks about the merchant's account and never about money: who reads how a
-    PSE refunds need not read it, and no other file of the package knows what is in it.
-    """
-    for of_setup, most in ((False, LINES_MAX), (True, SETUP_LINES_MAX)):
-        lines = {pse: _lines(pse, of_setup=of_setup) for pse in registry.connectors()}
-        assert median(lines.values()) <= most, (
-            f"The package in the middle has more than {most} lines of Python. What a PSE's words and columns are is a"
-            " fact: say it in its words.toml (domain/pse/kit/words.py). What two PSEs do alike belongs into"
-            f" domain/pse/kit. Never join lines for it. All packages: {lines}"
-        )
+    lines = {
+        pse: sum(len(path.read_text().splitlines()) for path in (PSES / pse).glob("*.py"))
+        for pse in registry.connectors()
+    }
+    assert median(lines.values()) <= LINES_MAX, (
+        f"The package in the middle has more than {LINES_MAX} lines of Python. What a PSE's words and columns are is a"
+        " fact: say it in its words.toml (domain/pse/kit/words.py). What two PSEs do alike belongs into"
+        f" domain/pse/kit. Never join lines for it. All packages: {lines}"
+    )

@@ -17,7 +17,7 @@ from domain.onboarding.certification import CaseName, CaseOutcome
 from domain.platform.database import rows
 from domain.problems import InvalidInput, InvalidState, NotFound
 from jobs import certification as certification_jobs
-from jobs import refunds
+from jobs import certification_play, refunds
 from tests.conftest import Database
 from tests.kit.accounts import ACCOUNTS
 from tests.kit.factories import CAUSE, KEY, a_shop
@@ -112,7 +112,7 @@ async def test_a_series_is_repeatable_and_one_that_was_left_goes_on_without_refu
 async def test_a_connection_whose_key_may_not_refund_is_not_certified(
     books: Database, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(certification_jobs, "_SETTLE_SECONDS", 0.5)
+    monkeypatch.setattr(certification_play, "_SETTLE_SECONDS", 0.5)
     async with a_world(sandbox.at("stripe")) as world:
         await world.sandbox.post("account", key="no_refunds")
         run, cases = await _certify(world)

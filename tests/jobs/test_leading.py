@@ -109,12 +109,13 @@ async def test_when_the_leader_freezes_the_other_takes_over_and_the_thawed_one_d
 async def test_postgresql_ends_the_connection_of_a_leader_that_says_nothing(
     books: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jobs import timetable
+    from domain.platform import alone
+    from jobs.timetable import _LEADER_LOCK
 
-    monkeypatch.setattr(timetable, "_GUARD_SECONDS_MAX", 1.0)
-    async with timetable.guarding(books.application_url) as silent:
+    monkeypatch.setattr(alone, "SILENCE_SECONDS_MAX", 1.0)
+    async with alone.guarding(books.application_url, _LEADER_LOCK) as silent:
         assert await silent.leads()
-        async with timetable.guarding(books.application_url) as other:
+        async with alone.guarding(books.application_url, _LEADER_LOCK) as other:
             assert not await other.leads()
             await until(other.leads, "the silent one's lock is free", _TAKEOVER_SECONDS_MAX)
         ran: list[str] = []
@@ -124,12 +125,13 @@ async def test_postgresql_ends_the_connection_of_a_leader_that_says_nothing(
 
         await silent.leading(job)()
         assert ran == []
-        with pytest.raises(timetable.NotLeading):
+        with pytest.raises(alone.NotLeading):
             await silent.confirm()
 
 
 def test_the_limits_add_up() -> None:
+    from domain.platform import alone
     from jobs import timetable
 
-    assert timetable._GUARD_SECONDS_MAX + 2 * timetable._LEADER_TRY_SECONDS < _TAKEOVER_SECONDS_MAX
-    assert timetable._LEADER_TRY_SECONDS * 3 < timetable._GUARD_SECONDS_MAX
+    assert alone.SILENCE_SECONDS_MAX + 2 * timetable._LEADER_TRY_SECONDS < _TAKEOVER_SECONDS_MAX
+    assert timetable._LEADER_TRY_SECONDS * 3 < alone.SILENCE_SECONDS_MAX

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.access.tokens import Role
-from domain.commerce import checks, shops
+from domain.commerce import checks, credentials, shops
 from domain.commerce.vocabulary import ShopKind
 from domain.models import Refund, ShopCheck, ShopNotice, ShopRefund
 from domain.models.shops import ShopRefundOrigin
@@ -289,7 +289,7 @@ async def test_secrets_are_changed_without_a_gap_and_the_preflight_says_what_is_
     assert (await world.post(old)).status_code == (await world.post(new)).status_code == 200
     await execute("UPDATE shops SET old_valid_until = now() - interval '1 second'")
     assert (await world.post(old)).status_code == 401
-    assert await shops.forget_old_secrets() == 1
+    assert await credentials.forget_old_secrets() == 1
     await world.reload()
     await world.work()
     assert sorted(one.amount for one in await world.refunds()) == [1_000, 2_000]

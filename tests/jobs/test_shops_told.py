@@ -11,7 +11,7 @@ from jsonschema import validate
 from domain.access.tokens import Role
 from domain.alerts import digest, digest_words, opening, tell, words
 from domain.alerts.words import AlertReader
-from domain.commerce import shops, waiting
+from domain.commerce import shops, turns, waiting
 from domain.commerce.shops import NewShop
 from domain.commerce.vocabulary import ShopKind
 from domain.deliveries import bodies, catalogue
@@ -121,14 +121,14 @@ async def test_what_waits_is_told_and_counted_until_somebody_has_said_what_it_is
     assert await _open(world) is None
     assert "Loja virtual" not in await _day(world, reader)
     assert await _open(world, AlertKind.SHOP_FAILING) is None
-    await shops.failing(world.shop.id, "It answers 500.")
-    await shops.failing(world.shop.id, "It answers 502.")
+    await turns.failing(world.shop.id, "It answers 500.")
+    await turns.failing(world.shop.id, "It answers 502.")
     assert await _open(world, AlertKind.SHOP_FAILING) is None, "It is asked again by itself."
     await owner_rows("UPDATE shops SET failing_since = failing_since - interval '2 hours'")
     failing = await _open(world, AlertKind.SHOP_FAILING)
     assert failing is not None
     assert "502" in words.says(failing, reader, "x")
-    await shops.well(world.shop.id)
+    await turns.well(world.shop.id)
     assert await _open(world, AlertKind.SHOP_FAILING) is None
     assert [one["type"] for one in await _told(world)][4:] == ["shop.failing", "shop.recovered"]
 

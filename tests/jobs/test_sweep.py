@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from domain import due as wanted
 from domain.models import Refund
 from domain.platform import bell, database
 from domain.pse.vocabulary import Succeeded
@@ -103,7 +104,7 @@ async def test_finished_refunds_cost_the_sweep_a_few_pages_and_a_step_no_scan(
         await _fill(root)
         due = [await a_refund(shop, payment, 100) for _ in range(DUE - 1)]
         of_shops = (bell.SHOP, bell.SHOP_CHECK, bell.SHOP_NOTICE, bell.SHOP_REFUND)  # there is none here
-        for job, statement in sweep.DUE.items():
+        for job, statement in wanted.DUE.items():
             if job in of_shops or job in (
                 bell.PREFLIGHT,
                 bell.CERTIFY,
@@ -170,5 +171,5 @@ async def test_a_queue_that_is_full_is_rung_into_no_more(books: Database, ringin
 
 
 def test_whatever_is_rung_for_is_done_by_the_worker_of_its_queue() -> None:
-    for job in sweep.DUE:
+    for job in wanted.DUE:
         assert job in JOBS["batch" if job in sweep._BATCH else "refunds"][1], job

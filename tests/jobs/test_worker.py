@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain.commerce.vocabulary import ShopKind
+from domain.due import DUE
 from domain.models import PreflightRun, Shop, ShopNotice
 from domain.onboarding import preflight
 from domain.platform import bell
 from domain.platform.database import rows
 from jobs import worker as doors
-from jobs.sweep import DUE
 from jobs.worker import worker
 from tests.conftest import Database
 from tests.kit.factories import CAUSE, a_shop

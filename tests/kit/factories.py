@@ -19,9 +19,8 @@ from domain.payments import confirmations, register
 from domain.payments.confirmations import ConfirmedBy
 from domain.payments.register import NewPayment, Tax
 from domain.pse.vocabulary import Method, Outcome
-from domain.refunds import next_step, request, schedule
+from domain.refunds import current_destination, next_step, request, schedule
 from domain.refunds.approvals import decide
-from domain.refunds.destination import destinations
 from domain.refunds.destination.destinations import Given
 from domain.refunds.news import Door, Recorded, Source
 from domain.refunds.record import record
@@ -131,7 +130,7 @@ def a_person(shop: Shop, name: str, role: Role) -> Principal:
 
 async def a_yes(shop: Shop, refund: Refund, name: str = "second person", role: Role = Role.APPROVER) -> Refund:
     """Another person says yes to the refund as it is."""
-    seen = await destinations.current(refund.id)
+    seen = await current_destination.of(refund.id)
     cause = Cause("request-of-the-second", name)
     return await decide.approve(a_person(shop, name, role), refund.id, seen.fingerprint if seen else None, None, cause)
 

@@ -15,6 +15,7 @@ from domain.commerce import shops
 from domain.commerce.invariants import SHOPS
 from domain.commerce.shops import NewShop
 from domain.commerce.vocabulary import ShopKind
+from domain.due import DUE
 from domain.models import Payment, Refund, Shop, ShopRefund
 from domain.models.shops import ShopState
 from domain.platform import bell
@@ -22,7 +23,7 @@ from domain.platform.database import execute, rows
 from domain.platform.settings import Settings
 from domain.pse.vocabulary import Succeeded
 from jobs import shops as jobs
-from jobs.sweep import AT_ONCE_MAX, DUE
+from jobs.sweep import AT_ONCE_MAX
 from jobs.wire.shops import ShopSender
 from tests.kit import factories
 from tests.kit.factories import CAUSE, KEY, a_key, a_payment, a_person, a_shop, an_answer

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.webhooks import endpoint
+from api.webhooks import pses
 from domain.models import Payment, Refund
 from domain.models.refunds import State
 from domain.platform.database import rows
@@ -225,7 +225,7 @@ async def heard() -> AsyncIterator[tuple[str, Posts]]:
 @asynccontextmanager
 async def our_door(settings: Settings) -> AsyncIterator[Settings]:
     """Our webhook address behind a real socket; the settings that tell it to others."""
-    app = Starlette(routes=[Route(path, endpoint.receive, methods=["POST"]) for path in endpoint.PATHS])
+    app = Starlette(routes=[Route(path, pses.receive, methods=["POST"]) for path in pses.PATHS])
     async with served(app) as url:
         app.state.settings = settings = settings.with_(public_url=url)
         yield settings

@@ -2,9 +2,9 @@
 
 import strawberry
 
-from api.graphql.approvals.needs import ApprovalCandidate, ApprovalNeed
 from api.graphql.context import Info
 from api.graphql.refunds.mutations import RefundCreateInput
+from api.graphql.refunds.needs import ApprovalCandidate, ApprovalNeed
 from api.graphql.spoken.told import told
 from api.graphql.transport.errors import CapExceededError, errors_of
 from api.graphql.transport.scalars import Money

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import strawberry
 
-from api.graphql.approvals.needs import ApprovalStep
 from api.graphql.approvals.rule_inputs import (
     ApprovalRuleConfirmInput,
     ApprovalRuleEndInput,
@@ -20,6 +19,7 @@ from api.graphql.approvals.rule_inputs import (
     amounts_of,
 )
 from api.graphql.context import Info
+from api.graphql.refunds.needs import ApprovalStep
 from api.graphql.spoken.told import told
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering

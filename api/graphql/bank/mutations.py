@@ -32,6 +32,7 @@ class BankCsvMappingInput:
     order: str | None = strawberry.field(default=None, description="Of a date's parts: DMY, YMD or MDY.")
 
     def told(self) -> CsvMapping:
+        """The same, as the domain reads columns by it; what is null is guessed from the file."""
         return CsvMapping(
             date=self.date,
             amount=self.amount,

@@ -105,6 +105,7 @@ class DecisionRow:
 
     @classmethod
     def kept(cls, row: OutcomeRow) -> "DecisionRow":
+        """What became of a row when it was applied, as `of` tells what would."""
         return cls(
             row=row.row, finding_id=_id(row.finding_id), outcome=RowState(row.outcome), code=row.code, said=row.said
         )

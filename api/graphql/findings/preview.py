@@ -5,12 +5,12 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.findings.inputs import FindingResolvePreviewInput
 from api.graphql.transport import ids
-from api.graphql.transport.errors import FindingError, errors_of
+from api.graphql.transport.answering import foretelling
+from api.graphql.transport.errors import FindingError
 from api.graphql.transport.scalars import Money
 from domain.findings import foreseen
 from domain.findings.foreseen import Foreseen
 from domain.money import Money as Amount
-from domain.problems import Forbidden, Problem
 
 
 @strawberry.type(description="A row that the ledger would get.")
@@ -48,16 +48,10 @@ class FindingResolvePreviewPayload:
     request_id: str
 
 
+@foretelling(FindingResolvePreviewPayload)
 async def finding_resolve_preview(info: Info, input: FindingResolvePreviewInput) -> FindingResolvePreviewPayload:
     """What findingResolve would book; why it would refuse is a typed error. Raises Forbidden."""
-    context = info.context
-    try:
-        finding_id = ids.decode(input.finding_id, "Finding", ["input", "findingId"])
-        told = await foreseen.resolution(context.principal, finding_id, input.parsed())
-    except Forbidden:
-        raise
-    except Problem as problem:
-        return FindingResolvePreviewPayload(preview=None, errors=errors_of(problem), request_id=context.request_id)
-    return FindingResolvePreviewPayload(
-        preview=FindingResolvePreview.of(told), errors=[], request_id=context.request_id
-    )
+    finding_id = ids.decode(input.finding_id, "Finding", ["input", "findingId"])
+    told = await foreseen.resolution(info.context.principal, finding_id, input.parsed())
+    preview = FindingResolvePreview.of(told)
+    return FindingResolvePreviewPayload(preview=preview, errors=[], request_id=info.context.request_id)

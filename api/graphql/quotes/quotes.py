@@ -6,13 +6,13 @@ import strawberry
 
 from api.graphql.approvals.preview import ApprovalPreview, shown
 from api.graphql.context import Info
-from api.graphql.quotes.types import RefundQuote
+from api.graphql.refunds.costs import RefundQuote
 from api.graphql.refunds.filters import RefundReason
 from api.graphql.transport import ids
-from api.graphql.transport.errors import RefundQuoteError, errors_of
+from api.graphql.transport.answering import foretelling
+from api.graphql.transport.errors import RefundQuoteError
 from api.graphql.transport.scalars import MoneyInput
 from domain.models.refunds import Reason
-from domain.problems import Forbidden, Problem
 from domain.quotes import quotes
 from domain.refunds.request import NewRefund
 
@@ -42,18 +42,10 @@ class RefundQuotePayload:
     request_id: str
 
 
+@foretelling(RefundQuotePayload)
 async def refund_quote(info: Info, input: RefundQuoteInput) -> RefundQuotePayload:
     """What it would cost now; why it cannot be refunded so is a typed error."""
     context = info.context
-    try:
-        found = await quotes.quote(context.principal, input.parsed(), context.cause)
-    except Forbidden:
-        raise
-    except Problem as problem:
-        return RefundQuotePayload(quote=None, approval=None, errors=errors_of(problem), request_id=context.request_id)
-    return RefundQuotePayload(
-        quote=RefundQuote.of(found.quote),
-        approval=shown(found.preview, context.principal),
-        errors=[],
-        request_id=context.request_id,
-    )
+    found = await quotes.quote(context.principal, input.parsed(), context.cause)
+    quote, approval = RefundQuote.of(found.quote), shown(found.preview, context.principal)
+    return RefundQuotePayload(quote=quote, approval=approval, errors=[], request_id=context.request_id)

@@ -7,15 +7,15 @@ import structlog
 from strawberry import relay
 
 from api.graphql import nodes
-from api.graphql.approvals.needs import RefundApproval, RefundNeeds
 from api.graphql.calls import Call, Webhook
 from api.graphql.context import Info
 from api.graphql.ledger import LedgerEntry
 from api.graphql.nodes import Scoped
-from api.graphql.quotes.types import RefundActualCost, RefundQuote
+from api.graphql.refunds.costs import RefundActualCost, RefundQuote
 from api.graphql.refunds.destination import Destination, InstructionField
 from api.graphql.refunds.events import RefundEvent, RefundStatus
 from api.graphql.refunds.filters import RefundReason
+from api.graphql.refunds.needs import RefundApproval, RefundNeeds
 from api.graphql.spoken.languages import locale_of
 from api.graphql.spoken.told import told
 from api.graphql.transport import ids, noted
@@ -33,10 +33,9 @@ from domain.money import Money as Amount
 from domain.notices import inbox
 from domain.pse import explanations
 from domain.quotes import actual, quotes
-from domain.refunds import by_hand, find, refused
+from domain.refunds import by_hand, current_destination, find, refused
 from domain.refunds.approvals import needs as approval_needs
 from domain.refunds.approvals import shown
-from domain.refunds.destination import destinations
 
 if TYPE_CHECKING:
     from api.graphql.payments import Payment  # the two types name each other, and one of them must be the lower
@@ -151,7 +150,7 @@ class Refund(Scoped, relay.Node):
 
     @strawberry.field(description="Where the money goes, where the method has no way back.")
     async def destination(self, info: Info) -> Destination | None:
-        row = await info.context.loaders.one(destinations.current_of, self.row.id)
+        row = await info.context.loaders.one(current_destination.of_all, self.row.id)
         return Destination.of(row) if row else None
 
     @strawberry.field(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from api.graphql.connections import ConnectionField
+from api.graphql.connections.types import ConnectionField
 from api.graphql.context import Info
 from api.graphql.shops import mutations
 from api.graphql.shops.mutations import (

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from api.graphql.connections import ConnectionFieldInput
+from api.graphql.connections.mutations import ConnectionFieldInput
 from api.graphql.context import Info
 from api.graphql.shops.types import KindEnum, Shop, ShopCheck, ShopRefund
 from api.graphql.transport import ids

@@ -8,7 +8,7 @@ import strawberry
 from strawberry.relay import to_base64
 
 from api.graphql.calls import Header
-from api.graphql.connections import ConnectionField
+from api.graphql.connections.types import ConnectionField
 from api.graphql.context import Info
 from api.graphql.onboarding import CheckCodeEnum, CheckOutcomeEnum
 from api.graphql.spoken.told import told

@@ -1,4 +1,4 @@
-"""The one place where a mutation that was refused becomes a payload: its errors, and nothing else in it."""
+"""The one place where what was refused becomes a payload: its errors, and nothing else in it."""
 
 import dataclasses
 from collections.abc import Awaitable, Callable
@@ -28,10 +28,7 @@ def answering(payload: type[Payload]) -> Callable[[MutationBody[Input, Payload]]
 
     A problem that has no typed error is a bug: it is raised again, masked and logged.
     """
-    told = ("errors", "request_id")
-    make: Any = payload  # Strawberry's types are dataclasses, which a type variable does not say
-    nothing = {one.name: False if one.type is bool else None for one in dataclasses.fields(make)}
-    empty = {name: value for name, value in nothing.items() if name not in told}
+    refused = _refused(payload)
 
     def decorate(mutation: MutationBody[Input, Payload]) -> MutationBody[Input, Payload]:
         @wraps(mutation)
@@ -43,12 +40,44 @@ def answering(payload: type[Payload]) -> Callable[[MutationBody[Input, Payload]]
             except Problem as problem:
                 if isinstance(problem, Forbidden):
                     await noted.refused(info.context, info.field_name, problem)
-                refused: Payload = make(**empty, errors=errors_of(problem), request_id=info.context.request_id)
-                return refused
+                return refused(info, problem)
 
         return answered
 
     return decorate
+
+
+def foretelling(payload: type[Payload]) -> Callable[[MutationBody[Input, Payload]], MutationBody[Input, Payload]]:
+    """A query of what a mutation would do, whose Problem is answered as that one's; but Forbidden is raised."""
+    refused = _refused(payload)
+
+    def decorate(query: MutationBody[Input, Payload]) -> MutationBody[Input, Payload]:
+        @wraps(query)
+        async def answered(info: Info, input: Input) -> Payload:
+            try:
+                return await query(info, input)
+            except Forbidden:
+                raise
+            except Problem as problem:
+                return refused(info, problem)
+
+        return answered
+
+    return decorate
+
+
+def _refused(payload: type[Payload]) -> Callable[[Info, Problem], Payload]:
+    """A payload of nothing but the errors and the request."""
+    told = ("errors", "request_id")
+    make: Any = payload  # Strawberry's types are dataclasses, which a type variable does not say
+    nothing = {one.name: False if one.type is bool else None for one in dataclasses.fields(make)}
+    empty = {name: value for name, value in nothing.items() if name not in told}
+
+    def made(info: Info, problem: Problem) -> Payload:
+        refused: Payload = make(**empty, errors=errors_of(problem), request_id=info.context.request_id)
+        return refused
+
+    return made
 
 
 async def _check_quota(info: Info, input: Any) -> None:

@@ -78,6 +78,7 @@ class LinearCost(NamedTuple):
     per_item: int = 0
 
     def plus(self, other: "LinearCost") -> "LinearCost":
+        """Both together, beside each other on one page."""
         return LinearCost(self.fixed + other.fixed, self.per_item + other.per_item)
 
     def around(self, page: int) -> "LinearCost":
@@ -93,6 +94,7 @@ class Introspection(NamedTuple):
     aliases: int = 0  # within it: each list once more
 
     def plus(self, other: "Introspection") -> "Introspection":
+        """Both together."""
         return Introspection(self.schemas + other.schemas, self.types + other.types, self.aliases + other.aliases)
 
 
@@ -109,6 +111,7 @@ class Count(NamedTuple):
     spreads: int = 0  # how deep fragments lie within fragments
 
     def plus(self, other: "Count") -> "Count":
+        """Beside each other: the deepest and the widest of both, and the sum of what adds up."""
         return Count(
             max(self.depth, other.depth),
             self.fields + other.fields,
@@ -141,6 +144,7 @@ class Counter:
         self._level = 0
 
     def operation(self, operation: OperationDefinitionNode) -> Count:
+        """What one operation asks for, from its root. A list without `first` counts `list_size` items."""
         root = self._schema.get_root_type(operation.operation)
         count = self._selections(operation.selection_set, root, operation.operation is OperationType.MUTATION)
         # Around the root there is no page, so its lists count as lists without `first`.

@@ -100,11 +100,8 @@ class DocumentCache:
         self._asked: Counter[str] = Counter()  # texts that somebody waits for
 
     @property
-    def kept_count(self) -> int:
-        return len(self._kept)
-
-    @property
     def parse_options(self) -> dict[str, int]:
+        """What the parser stops at: tokens and characters of one text."""
         return {"max_tokens": self.limits.tokens, "max_source_length": self.limits.characters}
 
     async def known(self, schema: GraphQLSchema, text: str) -> KnownText:

@@ -135,6 +135,7 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
         self.trusted = trusted or TrustedDocuments()
 
     def new_context(self, principal: P) -> C:
+        """A context for one operation, with the ID of the request that is being served."""
         return self.make_context(principal, request_id())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -168,6 +169,7 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
             socket.scope.get("extensions", {}).get(ABORTING, {"when_lost": _at_once})["when_lost"](held.leave)
 
     async def get_sub_response(self, request: Request | WebSocket) -> Response:
+        """A draft that knows in which media type is answered. Raises HTTPException: 405 and 406."""
         if request.scope["method"] not in _TAKEN:
             raise HTTPException(405, "GraphQL is asked by GET (queries) or POST.")
         media_type = accept.preferred(", ".join(request.headers.getlist("accept")))
@@ -176,6 +178,7 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
         return _Draft(media_type)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> C:
+        """Who asks, by the bearer token, as a context; None for a WebSocket. Raises HTTPException, WrittenRefusal."""
         if isinstance(request, WebSocket):
             # The token may come after the handshake: the handler makes a context for each operation.
             return cast("C", None)
@@ -196,6 +199,7 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
         return self.new_context(principal)
 
     def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
+        """No: the pages for people are the console's."""
         return False
 
     def decode_json(self, data: str | bytes) -> object:
@@ -211,6 +215,7 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
         return self._get_stream_transport(protocol) if protocol else None
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
+        """The operation that is asked for, by GET or POST. Raises HTTPException where it cannot be read."""
         if request.method == "GET":
             asked = self.parse_query_params(request.query_params)
             data: object = {name: value for name, value in asked.items() if value != ""}
@@ -225,6 +230,7 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
         return parameters_of(self.trusted.text_of(given), given, transport)
 
     async def execute_operation(self, *arguments: Any, **more: Any) -> Any:
+        """The library's; too many new documents of one reader are answered 429."""
         try:
             return await super().execute_operation(*arguments, **more)
         except TooManyDocuments as said:
@@ -265,6 +271,7 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
             raise HTTPException(400, "The request has no `query`.") from None
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        """What is answered, errors masked; `data` is left out where nothing was executed, or a database went away."""
         if result.errors:
             # Errors of extensions pass by the one that masks.
             result.errors = [presented(error) for error in result.errors]
@@ -279,6 +286,7 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
     def create_response(
         self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
     ) -> Response:
+        """200, or in the newer media type the status of what failed; 503 wherever coming back helps."""
         chosen = cast("_Draft", sub_response).chosen
         answer = cast("GraphQLHTTPResponse", response_data)
         strict = chosen == accept.GRAPHQL_RESPONSE
@@ -294,6 +302,7 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
         sub_response: Response,
         headers: Mapping[str, str],
     ) -> Response:
+        """Events, held open within the places of who asks. Raises WrittenRefusal where none is free."""
         token, principal = cast("tuple[str | None, P]", cast("_Draft", sub_response).authority)
         holder = Holder(token or "", str(self.share_of(principal)))
         held = self.gate.take_stream(address_of(request), holder)

@@ -68,6 +68,7 @@ class Room(Generic[K]):
         self._feed = feed
 
     def wake(self) -> None:
+        """Something was told on its channel: the feed reads again."""
         self._feed.is_woken(self)
 
     def is_behind(self, position: int) -> bool:
@@ -81,11 +82,13 @@ class Room(Generic[K]):
             self._feed.is_quiet(self)
 
     async def tell(self, item: Item[Any], before: int) -> None:
+        """Give an item to all audiences; `before` is the position that each of them must have been behind."""
         for audience in list(self.audiences.values()):
             await audience.tell(item, before)
             await asyncio.sleep(0)  # each renders it in one go, and others have their turn between them
 
     def end(self, error: Exception | None = None) -> None:
+        """Nothing more comes; `error` is raised to all who follow."""
         self.ended = False
         for audience in list(self.audiences.values()):
             audience.end(error)
@@ -129,6 +132,7 @@ class Feed(Generic[K, E]):
         return (room.position or 0) if room is not None else 0
 
     def leave(self, room: Room[K]) -> None:
+        """One reader less in a room. The last one takes the room along, and the last room the task that reads."""
         room.inside -= 1
         if room.inside:
             return
@@ -144,6 +148,7 @@ class Feed(Generic[K, E]):
         return self._waker.listen(self.kind.channel(key))
 
     def is_woken(self, room: Room[K]) -> None:
+        """Something was told in a room: its rows are read in the next turn."""
         self._woken[room] = None
         if room.position is not None:
             self._bell.set()

@@ -129,6 +129,7 @@ class Listener:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
+        """Something was told on the channel."""
         self._woken.set()
 
     def woken(self) -> bool:
@@ -138,12 +139,14 @@ class Listener:
         return was
 
     async def wait(self, seconds: float) -> None:
+        """Until a wake, or until `seconds` have passed; which of both it was is not said."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
         self._woken.clear()
 
     def close(self) -> None:
+        """Hear nothing more."""
         self._waker.forget(self._channel, self)
 
 
@@ -174,6 +177,7 @@ class Waker:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="waker")
 
     async def close(self) -> None:
+        """End the task that listens; readers who are left poll."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -191,6 +195,7 @@ class Waker:
         self._listeners.setdefault(channel, WeakSet()).add(ear)
 
     def forget(self, channel: str, ear: ChannelEar) -> None:
+        """An ear hears nothing more of `channel`; one that never did is no error."""
         listeners = self._listeners.get(channel)
         if listeners is not None:
             listeners.discard(ear)

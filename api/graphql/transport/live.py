@@ -177,6 +177,7 @@ class Member:
         self._wake()
 
     def end(self, error: Exception | None) -> None:
+        """Nothing more comes; `error` is raised to who reads."""
         self._over, self._error = True, error
         self._wake()
 
@@ -227,6 +228,7 @@ class SeeingAlike:
         return self._caught_up[1] or item
 
     async def tell(self, item: Item[Any], before: int) -> None:
+        """Render an item once and give it to each member whose position lies below `before`."""
         members = [one for one in self.members if one.position < before]
         if not members:
             return
@@ -244,6 +246,7 @@ class SeeingAlike:
         return member
 
     def end(self, error: Exception | None) -> None:
+        """Nothing more comes for any member; `error` is raised to all."""
         for member in self.members:
             member.end(error)
 

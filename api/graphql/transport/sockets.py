@@ -81,6 +81,7 @@ class SocketAdapter(ASGIWebSocketAdapter):
             raise NonJsonMessageReceived from error
 
     async def close(self, code: int, reason: str) -> None:
+        """Close with a reason, cut to what a frame holds; one that has gone already is no error."""
         # Reasons quote the client, and a longer one would be an error of ours.
         cut = reason.encode("utf-8", "replace")[:_REASON_BYTES_MAX].decode("utf-8", "ignore")
         with contextlib.suppress(WebSocketDisconnect, ClosedAlready):  # It has gone by itself, or was closed before.

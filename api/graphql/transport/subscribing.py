@@ -43,6 +43,7 @@ class SubscriptionsOnly(Generic[C]):
         self._trusted = trusted
 
     async def stream(self, query: str | None, **arguments: Any) -> AsyncGenerator[Any, None]:
+        """The items of one operation; a refusal is one item with an error. Its place is given back at the end."""
         if not query:
             return _refused("The request has no `query`.", BAD_REQUEST)
         query = self._trusted.trusted(query)

@@ -14,7 +14,7 @@ import httpx
 
 from domain.deliveries.answers import Answer, Broken, Later, Refused, Sent
 from domain.deliveries.channels import wording
-from domain.deliveries.channels.channel import Address, Message
+from domain.deliveries.channels.channel import Address, Channel, Message
 from domain.models.deliveries import EndpointKind
 
 BODY_BYTES_MAX: Final = 20_000
@@ -31,7 +31,7 @@ _SECURITY: Final = 310000
 _GONE: Final = frozenset({300001, 300005, 400101, 400102, 400013, 400106, 88})
 
 
-class DingTalk:
+class DingTalk(Channel):
     """`secrets`: what signs (empty: the robot is protected otherwise). Options: `keyword`, `mentions` (mobiles)."""
 
     kind = EndpointKind.DINGTALK

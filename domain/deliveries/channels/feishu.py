@@ -15,7 +15,7 @@ import httpx
 
 from domain.deliveries.answers import Answer, Broken, Later, Refused, Sent
 from domain.deliveries.channels import wording
-from domain.deliveries.channels.channel import Address, Message
+from domain.deliveries.channels.channel import Address, Channel, Message
 from domain.models.deliveries import EndpointKind
 
 BODY_BYTES_MAX: Final = 20_000  # of 20 KB, whichever KB is meant
@@ -27,7 +27,7 @@ _NO_SUCH_ROBOT: Final = 19001
 _COLOURS: Final[Mapping[str, str]] = {"critical": "red", "warning": "orange", "info": "blue"}
 
 
-class Feishu:
+class Feishu(Channel):
     """`secrets`: what signs (empty: the robot is protected otherwise). Options: `keyword`."""
 
     kind = EndpointKind.FEISHU

@@ -8,7 +8,7 @@ import httpx
 
 from domain.deliveries.answers import Answer, Broken, Later, Refused, Sent
 from domain.deliveries.channels import wording
-from domain.deliveries.channels.channel import Address, Message
+from domain.deliveries.channels.channel import Address, Channel, Message
 from domain.models.deliveries import EndpointKind
 
 URL: Final = "https://events.pagerduty.com/v2/enqueue"
@@ -19,7 +19,7 @@ _AGAIN_SECONDS: Final = 30.0
 _SEVERITIES: Final[Mapping[str, str]] = {"critical": "critical", "warning": "warning", "info": "info"}
 
 
-class PagerDuty:
+class PagerDuty(Channel):
     """`secrets`: the routing key of an integration (Events API v2)."""
 
     kind = EndpointKind.PAGERDUTY

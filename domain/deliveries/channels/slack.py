@@ -11,7 +11,7 @@ import httpx
 
 from domain.deliveries.answers import Answer, Broken, Later, Refused, Sent
 from domain.deliveries.channels import wording
-from domain.deliveries.channels.channel import Address, Message
+from domain.deliveries.channels.channel import Address, Channel, Message
 from domain.models.deliveries import EndpointKind
 
 TEXT_CHARACTERS_MAX: Final = 35_000
@@ -22,7 +22,7 @@ _GONE: Final = frozenset(
 )
 
 
-class Slack:
+class Slack(Channel):
     """Options: `mentions`, as `<!here>` or a member's id, for critical alerts."""
 
     kind = EndpointKind.SLACK

@@ -12,7 +12,7 @@ import httpx
 
 from domain.deliveries.answers import Answer, Refused, Sent
 from domain.deliveries.channels import wording
-from domain.deliveries.channels.channel import Address, Message
+from domain.deliveries.channels.channel import Address, Channel, Message
 from domain.models.deliveries import EndpointKind
 
 BODY_BYTES_MAX: Final = 28_000
@@ -21,7 +21,7 @@ _CARD: Final = "application/vnd.microsoft.card.adaptive"
 _COLOURS: Final[Mapping[str, str]] = {"critical": "Attention", "warning": "Warning", "info": "Default"}
 
 
-class Teams:
+class Teams(Channel):
     """The `sig` in the address is the credential."""
 
     kind = EndpointKind.TEAMS

@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx
 
 from domain.deliveries.answers import Answer, Broken, Later, Sent
-from domain.deliveries.channels.channel import Address, Message
+from domain.deliveries.channels.channel import Address, Channel, Message
 from domain.deliveries.signing import signature, timestamp
 from domain.models.deliveries import EndpointKind
 
@@ -19,7 +19,7 @@ _REDIRECTS: Final = range(300, 400)
 _WISHES: Final = frozenset({429, 502, 503, 504})
 
 
-class Webhook:
+class Webhook(Channel):
     """The channel of a merchant's own servers."""
 
     kind = EndpointKind.WEBHOOK

@@ -11,7 +11,7 @@ import httpx
 
 from domain.deliveries.answers import Answer, Broken, Later, Refused, Sent
 from domain.deliveries.channels import wording
-from domain.deliveries.channels.channel import Address, Message
+from domain.deliveries.channels.channel import Address, Channel, Message
 from domain.models.deliveries import EndpointKind
 
 CONTENT_BYTES_MAX: Final = 4_096
@@ -23,7 +23,7 @@ _NO_SUCH_KEY: Final = 93000
 _BUSY: Final = -1
 
 
-class WeCom:
+class WeCom(Channel):
     """Options: `mentions`, user ids that a critical alert names, separated by commas."""
 
     kind = EndpointKind.WECOM

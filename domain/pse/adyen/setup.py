@@ -13,8 +13,9 @@ from domain.pse.kit.interview import Heard, Interview
 _ROLES = ("Checkout webservice role", "Merchant PAL Webservice role")
 
 
-def setup(account: PseAccount, interview: Interview) -> Asking[None]:
+def setup(interview: Interview) -> Asking[None]:
     """`GET /me`, the merchant account, its webhooks and its payment methods."""
+    account = interview.account
     me = yield from interview.ask(_get(account, "me"))
     if not interview.entrance(me):
         return
@@ -25,11 +26,10 @@ def setup(account: PseAccount, interview: Interview) -> Asking[None]:
         status = str(merchant.inner("status"))
         interview.judge(CheckCode.MERCHANT_ACTIVE, status == "Active", f"{account.client_id} is {status}")
     hooks = yield from interview.ask(_get(account, "merchants", account.client_id, "webhooks"))
-    if interview.or_unknown(CheckCode.CALLBACK_REGISTERED, hooks, "the webhooks"):
-        interview.callback(account, _listening(hooks), "standard webhooks that are active and have an HMAC key")
+    interview.webhooks(hooks, _listening, what="standard webhooks that are active and have an HMAC key")
     methods = yield from interview.ask(_get(account, "merchants", account.client_id, "paymentMethodSettings"))
     if interview.or_unknown(CheckCode.CURRENCIES, methods, "the payment methods"):
-        _currencies(account, interview, methods)
+        _currencies(interview, methods)
 
 
 def _credential(interview: Interview, me: Heard) -> None:
@@ -58,13 +58,13 @@ def _listening(hooks: Heard) -> list[str]:
     return [str(one.get("url")) for one in on if one.get("hmacKeyCheckValue")]
 
 
-def _currencies(account: PseAccount, interview: Interview, methods: Heard) -> None:
+def _currencies(interview: Interview, methods: Heard) -> None:
     """A method that names no currency takes all of them."""
     listed = [one for one in methods.objects("data") if one.get("enabled") is not False]
     if any(not one.get("currencies") for one in listed):
         interview.passed(CheckCode.CURRENCIES, f"{len(listed)} payment methods, of which one takes every currency.")
     else:
-        interview.currencies(account, {code for one in listed for code in exact.texts(one, "currencies")})
+        interview.currencies({code for one in listed for code in exact.texts(one, "currencies")})
 
 
 def _get(account: PseAccount, *parts: str) -> httpx.Request:

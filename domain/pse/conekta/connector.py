@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import httpx
 
 from domain.pse.conekta import lines, objects, reports, setup, webhooks
-from domain.pse.kit import answers, requests
+from domain.pse.kit import answers
 from domain.pse.kit.base import Base
 from domain.pse.kit.parts import Parts
 from domain.pse.reporting import Steps
@@ -27,6 +27,7 @@ class Conekta(Base):
     parts = Parts(
         objects, webhooks, listing=objects, payments=objects, shows=objects, reports=reports, lines=lines, setup=setup
     )
+    headers = objects.HEADERS
     report_lag_days: int | None = 1  # when a refund's transaction is written is not published
     refusing = (400, 402, 404, 422)
     request_id_headers = ()
@@ -34,13 +35,12 @@ class Conekta(Base):
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /orders/{id}/refunds`."""
-        place = ("orders", order.payment_reference, "refunds")
         body = {"amount": order.amount.minor_units, "reason": "requested_by_client"}
-        return requests.post(order.base_url, *place, body=body, headers=objects.HEADERS)
+        return self.post(order.base_url, "orders", order.payment_reference, "refunds", body=body)
 
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request:
         """`GET /orders/{id}`: the order with its charges and their refunds."""
-        return requests.get(base_url, "orders", reference, headers=objects.HEADERS)
+        return self.get(base_url, "orders", reference)
 
     def payments(self, period: Period) -> Steps[Iterable[CapturedPayment]]:
         """The orders that were paid in the period."""

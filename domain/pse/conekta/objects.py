@@ -33,10 +33,7 @@ def error_of(response: httpx.Response) -> ErrorAnswer:
 
 def shown(raw: Mapping[str, Any], name: str) -> list[Entry]:
     """The `charges` of an order, or the `refunds` of a charge. Raises Unreadable, also where not all are shown."""
-    found = raw.get(name)
-    if found is None:
-        return []
-    return exact.whole_list({"data": [], **found} if isinstance(found, dict) else found, name)
+    return exact.whole_list(raw.get(name), name, may_lack=True)
 
 
 def refunds_of(order: Mapping[str, Any]) -> list[Entry]:
@@ -77,11 +74,12 @@ def _ours(order: RefundOrder, answer: Any, chosen: _Choice, none: Outcome) -> Ou
     listed = _asked_about(order, answer)
     ours = outcomes.candidates(order, listed, _ID_OF, lambda one: amount_of(one) == order.amount.minor_units)
     if order.pse_refund_reference is not None:
-        return _known(order, ours)
+        said = f"Conekta does not list refund {order.pse_refund_reference} any more; it was canceled, perhaps."
+        return _echoed(order, ours[0]) if ours else InDoubt("REFUND_GONE", said, needs_person=True)
     found = chosen(ours)
     said = f"The order has {len(found)} new refunds of {order.amount}: which of them is ours cannot be told."
     several = InDoubt("ECHO_MISMATCH", said, needs_person=True)
-    return outcomes.the_one(found, partial(_outcome, succeeded=order.succeeded), none=none, several=several)
+    return outcomes.the_one(found, partial(_echoed, order), none=none, several=several)
 
 
 def _newest(refunds: Sequence[Entry]) -> list[Entry]:
@@ -89,13 +87,10 @@ def _newest(refunds: Sequence[Entry]) -> list[Entry]:
     return [one for one in refunds if moments.unix(one, "created_at") == latest]
 
 
-def _known(order: RefundOrder, found: Sequence[Entry]) -> Outcome:
-    if not found:
-        said = f"Conekta does not list refund {order.pse_refund_reference} any more; it was canceled, perhaps."
-        return InDoubt("REFUND_GONE", said, needs_person=True)
-    if amount_of(found[0]) != order.amount.minor_units:
-        return outcomes.another("Conekta", order, f"{found[0]['amount']} cents as {order.pse_refund_reference}")
-    return _outcome(found[0], succeeded=order.succeeded)
+def _echoed(order: RefundOrder, refund: Entry) -> Outcome:
+    if amount_of(refund) != order.amount.minor_units:
+        return outcomes.another("Conekta", order, f"{refund['amount']} cents as {refund['id']}")
+    return _outcome(refund, succeeded=order.succeeded)
 
 
 def amount_of(refund: Mapping[str, Any]) -> int:

@@ -4,7 +4,6 @@ A transaction names its charge alone: the orders changed since the day began tel
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ import httpx
 from domain.pse.conekta import objects
 from domain.pse.kit import exact, listings, requests
 from domain.pse.kit.listings import Entry
-from domain.pse.kit.paging import Paged, all_pages
+from domain.pse.kit.paging import Paged, all_pages, are_past, page_of
 from domain.pse.kit.unreadable import told_as
 from domain.pse.reporting import Built, Steps
 from domain.pse.vocabulary import BadAnswer, Period
@@ -32,7 +31,8 @@ def fetch(period: Period) -> Steps[Sequence[Built]]:
     """
     start, end = period.unix
     listed = yield from _pages(f"{period.base_url}/transactions", {}, since=start)
-    within = [one for one in map(_checked, listed) if start <= one["created_at"] < end]
+    found = [listings.transaction(one, LAYOUT.needed, _NUMBERS) for one in listed]
+    within = [one for one in found if start <= one["created_at"] < end]
     charges = _charges((yield from orders(period)))
     day = sorted(within, key=itemgetter("id"))
     for one in day:
@@ -60,26 +60,16 @@ def _pages(url: str, asked: Mapping[str, str], since: int | None = None) -> Step
     def read(response: httpx.Response, number: int) -> Paged:
         listed, cursor = _read_page(response, number)
         times.extend(one.get("created_at") for one in listed)
-        is_last = cursor is None or (since is not None and _are_past(times, since))
+        is_last = cursor is None or (since is not None and are_past(times, since))
         return Paged(listed, None if is_last else request(next=str(cursor)))
 
     found = yield from all_pages(request(), read, "id")
     return list(found.values())
 
 
-def _are_past(times: Sequence[Any], since: int) -> bool:
-    """The order of a listing is not published: newest first is trusted only while every entry so far has kept it."""
-    if not times or not all(isinstance(at, int) for at in times):
-        return False
-    return times[-1] < since and all(newer >= older for newer, older in pairwise(times))
-
-
 def _read_page(response: httpx.Response, number: int) -> tuple[list[Entry], str | None]:
     """The entries, and the cursor of the next page, if there is one."""
-    answer = exact.document(response.content)
-    listed = exact.objects(exact.inner(answer, "data"))
-    if response.status_code != 200 or listed is None:
-        raise BadAnswer(f"Page {number} of the listing was answered with {response.status_code} and is not a list.")
+    answer, listed = page_of(response, number, "data")
     if answer.get("has_more") is False:
         return listed, None
     # The cursor alone is taken: the key goes to no address that an answer names.
@@ -88,14 +78,6 @@ def _read_page(response: httpx.Response, number: int) -> tuple[list[Entry], str 
     if answer.get("has_more") is not True or not following:
         raise BadAnswer(f"Page {number} of the listing has no has_more, or no next_page_url.")
     return listed, following
-
-
-def _checked(raw: Mapping[str, Any]) -> Entry:
-    """The fields of a transaction that count, all of which Conekta publishes as required. Raises BadAnswer."""
-    for name in LAYOUT.needed:
-        if type(raw.get(name)) is not (int if name in _NUMBERS else str):
-            raise BadAnswer(f"Transaction {raw.get('id')} has the {name} {str(raw.get(name))[:40]!r}.")
-    return {name: raw[name] for name in LAYOUT.needed}
 
 
 def _charges(listed: list[Entry]) -> Charges:

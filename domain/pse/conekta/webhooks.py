@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from domain.pse.conekta import objects
 from domain.pse.kit import answers, exact, signatures
@@ -19,14 +18,8 @@ def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> 
 
     Raises BadSignature.
     """
-    pems = signatures.secrets_of(credentials, "webhook_public_key", "old_webhook_public_key")
-    signatures.check_rsa(request, "DIGEST", map(_key, pems), SHA256(), "webhook_public_key")
-
-
-def _key(pem: str) -> object:
-    # Conekta shows its keys with the line breaks written as \\n.
-    said = "The connection's webhook_public_key is not a PEM public key."
-    return signatures.from_pem(load_pem_public_key, pem.replace("\\n", "\n"), said)
+    keys = signatures.public_keys(credentials, "webhook_public_key", "old_webhook_public_key")
+    signatures.check_rsa(request, "DIGEST", keys, SHA256(), "webhook_public_key")
 
 
 def told(body: bytes) -> list[Told]:

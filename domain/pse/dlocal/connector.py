@@ -29,6 +29,7 @@ class DLocal(Base):
     name = "dlocal"
     # Reports come by SFTP, by e-mail or from the dashboard: no way to fetch them over HTTP is published.
     parts = Parts(objects, webhooks, shows=objects, lines=lines, setup=setup)
+    headers = requests.NAMED
     accepted = range(200, 300)
     refusing = range(400, 500)
 
@@ -38,19 +39,18 @@ class DLocal(Base):
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /refunds`, with the beneficiary where the order has a destination."""
-        fields = {
+        told = {
             "payment_id": order.payment_reference,
             "currency": order.amount.currency,
             "order_refund_id": order.reference,
+            "notification_url": order.webhook_url,
+            "description": (order.description or "")[:_DESCRIPTION_MAX],
+            **self.words.recipient(order.destination),
         }
-        if order.webhook_url:
-            fields["notification_url"] = order.webhook_url
-        if order.description:
-            fields["description"] = order.description[:_DESCRIPTION_MAX]
-        fields |= self.words.recipient(order.destination)
+        fields = {name: text for name, text in told.items() if text}
         # The amount is written as the number it is: a float could not hold every amount of two decimals.
         content = f'{{"amount": {order.amount.decimal()}, {json.dumps(fields, ensure_ascii=False)[1:]}'
-        headers = {**requests.NAMED, "Content-Type": "application/json", "X-Idempotency-Key": order.reference}
+        headers = {**self.headers, "Content-Type": "application/json", "X-Idempotency-Key": order.reference}
         return httpx.Request("POST", f"{order.base_url}/refunds", content=content.encode(), headers=headers)
 
     def read_refusal(self, order: RefundOrder, response: httpx.Response, error: ErrorAnswer) -> Outcome:
@@ -69,8 +69,8 @@ class DLocal(Base):
         """
         if order.pse_refund_reference is None:
             return None
-        return requests.get(order.base_url, "refunds", order.pse_refund_reference, headers=requests.NAMED)
+        return self.get(order.base_url, "refunds", order.pse_refund_reference)
 
     def ask_payment(self, asked: PaymentAsked) -> httpx.Request:
         """`GET /payments/{id}`. Its list of refunds is not relied on: their references are not published there."""
-        return requests.get(asked.base_url, "payments", asked.reference, headers=requests.NAMED)
+        return self.get(asked.base_url, "payments", asked.reference)

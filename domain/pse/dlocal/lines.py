@@ -13,25 +13,22 @@ A refund row names the original payment by the merchant's own order, and the ref
 another way than the API spells it: a row is matched by that id where it is the same, else by order and LOCAL_AMOUNT.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import cache
 from typing import Final
 
 import polars as pl
 
 from domain.pse.dlocal.objects import WORDS
-from domain.pse.dlocal.proof import TOTALS, ProofHeader, read_header
+from domain.pse.dlocal.proof import ProofHeader, read_header
 from domain.pse.kit import canonical, cells, tables
 from domain.pse.kit.canonical import filled
 from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadRow, Row
+from domain.pse.kit.totals import Sums
 from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import ReadReport, ReportFile
 from domain.pse.vocabulary import Period
 
 _LAYOUT: Final = WORDS.layouts["cross_border_payins"]
-_DECIMALS: Final = 6
 _CHARGEBACK: Final = "CHARGEBACK"
 _REFUND: Final = "REFUND"
 _PAYMENTS: Final = [name for name, kind in WORDS.kinds.items() if kind.type == "CAPTURE"]
@@ -39,33 +36,24 @@ _OF_A_PAYMENT: Final = (*_PAYMENTS, _REFUND, _CHARGEBACK)
 _MIDNIGHT: Final = "00:00:00"
 
 
-@dataclass(slots=True)
-class _Check:
-    """Looks at each row, and adds up the columns that the HEADER has totals of."""
+def lines(file: ReportFile, period: Period) -> ReadReport:
+    """The lines; whole, because the HEADER's count and sums were compared. Raises BadReport."""
+    sums, unclear = Sums(_LAYOUT.totals), Unclear()
+    is_dated = cache(lambda: read_header(file).transferred is not None)
 
-    is_dated: Callable[[], bool]  # whether the settlement has a date, for rows without one
-    rows: int = 0
-    sums: dict[str, Decimal] = field(default_factory=lambda: dict.fromkeys(TOTALS.values(), Decimal(0)))
-
-    def __call__(self, line: int, row: Row) -> str | None:
-        self.rows += 1
-        for column, amount in [(column, cells.decimal_of(row, column, _DECIMALS) or 0) for column in self.sums]:
-            self.sums[column] += amount
-        if not _has_time(row) and not self.is_dated():
+    def check(_: int, row: Row) -> str | None:
+        sums.add(row)
+        if not _has_time(row) and not is_dated():
             said = "the row has no date, nor has the HEADER one as 2026-01-31."
             raise BadRow("TRANSFER_DATE", said, "without a date")
         return _unclear(row)
 
-
-def lines(file: ReportFile, period: Period) -> ReadReport:
-    """The lines; whole, because the HEADER's count and sums were compared. Raises BadReport."""
-    check, unclear = _Check(cache(lambda: read_header(file).transferred is not None)), Unclear()
     rows = tables.read(file, _LAYOUT, check, unclear)
     header = read_header(file)
-    header.compare_count(check.rows)
-    against = header.contradiction(check.sums, check.rows)
-    proof = f"NUMBER_OF_ITEMS ({check.rows}) and the GROSS, FEE and NET totals of the HEADER equal the rows'."
-    paid = header.paid_out(check.sums["NET_AMOUNT"])
+    header.compare_count(sums.rows)
+    against = header.contradiction(sums)
+    proof = f"NUMBER_OF_ITEMS ({sums.rows}) and the GROSS, FEE and NET totals of the HEADER equal the rows'."
+    paid = header.paid_out(sums.of["NET_AMOUNT"])
     return ReadReport(_lines(rows, header, period), None if against else proof, against, unclear.told(), payouts=paid)
 
 

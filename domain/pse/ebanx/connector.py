@@ -35,6 +35,7 @@ class Ebanx(Base):
     """The connector. Stateless. Secrets: `integration_key`, and `webhook_certificate` (EBANX's, in PEM)."""
 
     name = "ebanx"
+    headers = NAMED
     hides_refusals = True
     # Of its reports a few columns are published, and no whole sample.
     parts = Parts(objects, webhooks, payments=objects, shows=objects, setup=setup)
@@ -52,7 +53,7 @@ class Ebanx(Base):
             "description": order.description or f"Refund {order.reference}",
             "merchant_refund_code": order.reference,
         }
-        return httpx.Request("POST", f"{order.base_url}/ws/refund", data=form, headers=NAMED)
+        return httpx.Request("POST", f"{order.base_url}/ws/refund", data=form, headers=self.headers)
 
     def read_refund(self, order: RefundOrder, response: httpx.Response) -> Outcome:
         """Total. Few of EBANX's error codes are published, so a refusal is believed once the query does not list it."""
@@ -77,7 +78,7 @@ class Ebanx(Base):
 
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request | None:
         """`ws/query`: the payment with all its refunds, also those that were asked for in EBANX's dashboard."""
-        return httpx.Request("POST", f"{base_url}/ws/query", data={"hash": reference}, headers=NAMED)
+        return httpx.Request("POST", f"{base_url}/ws/query", data={"hash": reference}, headers=self.headers)
 
     def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
         """The payment; its time is read as UTC, and decides nothing."""

@@ -14,7 +14,7 @@ import httpx
 from domain.pse.capabilities import Capability, load
 from domain.pse.checking import Asking, Checked, PseAccount
 from domain.pse.connector import Connector
-from domain.pse.kit import answers, exact, hiding, outcomes
+from domain.pse.kit import answers, exact, hiding, outcomes, requests
 from domain.pse.kit.bearer import Bearer
 from domain.pse.kit.interview import Interview, refuses_us
 from domain.pse.kit.outcomes import ErrorAnswer
@@ -42,9 +42,9 @@ from domain.pse.vocabulary import (
 class Base(Connector):
     """Defaults of the protocol, and the declarations that steer them.
 
-    `bearer`: the secret that is the account's token, where a fixed one is all it takes. `accepted`: statuses of answers
-    that hold a refund. `refusing`: those with which the PSE itself refuses an order for good, if it explains them.
-    `hides_refusals`: it answers a key that it refuses with 200.
+    `headers`: those of every request. `bearer`: the secret that is the account's token, where a fixed one is all it
+    takes. `accepted`: statuses of answers that hold a refund. `refusing`: those with which the PSE itself refuses an
+    order for good, if it explains them. `hides_refusals`: it answers a key that it refuses with 200.
     `request_id_headers`, `request_id_field`: where its own id of an exchange is, the field in the body of an error.
     """
 
@@ -53,6 +53,7 @@ class Base(Connector):
     report_lag_days: int | None = None
     words: ClassVar[Words]
     scrubbed: ClassVar[Sequence[Scrubbed]] = ()
+    headers: ClassVar[Mapping[str, str]] = requests.JSON
     bearer: ClassVar[str] = "api_key"
     accepted: ClassVar[Collection[int]] = (200,)
     refusing: ClassVar[Collection[int]] = ()
@@ -69,6 +70,14 @@ class Base(Connector):
     def auth(self, credentials: Credentials) -> httpx.Auth:
         """A fixed bearer token."""
         return Bearer(credentials.secrets[self.bearer])
+
+    def get(self, base_url: str, *parts: str, **asked: str) -> httpx.Request:
+        """Ask for what is at this place below a base, with these parameters."""
+        return requests.get(base_url, *parts, headers=self.headers, asked=asked)
+
+    def post(self, base_url: str, *parts: str, body: Mapping[str, object]) -> httpx.Request:
+        """Send `body` as JSON to this place below a base."""
+        return requests.post(base_url, *parts, body=body, headers=self.headers)
 
     # The refund
 
@@ -207,9 +216,9 @@ class Base(Connector):
 
     def setup(self, account: PseAccount) -> Asking[Sequence[Checked]]:
         """A check each; what the PSE tells to no program says so."""
-        interview = Interview(self.words.setup, self.parts.objects.error_of)
+        interview = Interview(account, self.words.setup, self.parts.objects.error_of, self.headers)
         if self.parts.setup is not None:
-            yield from self.parts.setup.setup(account, interview)
+            yield from self.parts.setup.setup(interview)
         return [replace(check, saw=self.scrub(check.saw)) for check in interview.checks()]
 
     # For people

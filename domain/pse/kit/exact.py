@@ -78,9 +78,14 @@ def texts(found: Any, *names: str) -> list[str]:
     return [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
 
 
-def whole_list(found: Any, name: str) -> list[dict[str, Any]]:
-    """The objects of `{"data": [...], "has_more": false}`. Raises Unreadable, also where it does not show all."""
-    listed = objects(inner(found, "data"))
+def whole_list(found: Any, name: str, *, may_lack: bool = False) -> list[dict[str, Any]]:
+    """The objects of `{"data": [...], "has_more": false}`. Raises Unreadable, also where it does not show all.
+
+    `may_lack`: where there are none, the list itself, or `data`, may be left out.
+    """
+    if may_lack and found is None:
+        return []
+    listed = objects(found.get("data", []) if may_lack and isinstance(found, dict) else inner(found, "data"))
     if listed is None:
         raise Unreadable(f"{name} is not a list")
     if found.get("has_more") is not False:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 
 from domain.pse.checking import Answered, Asking, CheckCode, Checked, CheckOutcome, PseAccount
-from domain.pse.kit import exact
+from domain.pse.kit import exact, requests
 from domain.pse.kit.outcomes import ErrorAnswer
 
 NO_SUCH_PAYMENT: Final = "estornopreflight"  # of a refund that nobody can pay: there is no such payment
@@ -27,6 +27,7 @@ OutcomeAndWords = tuple[CheckOutcome, str]
 class SetupWords:
     """A PSE's facts about its preflight. Codes are those of its errors; `address_said`: its words for an address.
     `live_hosts`: how the hosts end that move money of customers; `live_secrets`: how the keys begin that do.
+    `countries`: by currency, the one that is asked about; `sites`: the currency of an account, by its PSE's site.
 
     `to_do`: what mends a check, by its code. `not_askable`: why a check cannot be asked of this PSE, by its code.
     """
@@ -38,6 +39,8 @@ class SetupWords:
     unknown_payment: Collection[str] = ()
     live_hosts: Collection[str] = ()
     live_secrets: Collection[str] = ()
+    countries: Mapping[str, str] = field(default_factory=dict)
+    sites: Mapping[str, str] = field(default_factory=dict)
     to_do: Mapping[str, str] = field(default_factory=dict)
     not_askable: Mapping[str, str] = field(default_factory=dict)
 
@@ -101,11 +104,19 @@ def refuses_us(words: SetupWords, status: int, error: ErrorAnswer) -> bool:
 
 
 class Interview:
-    """One preflight of one account: what is asked, and what was found so far."""
+    """One preflight of an `account`: what is asked, and what was found so far. `headers`: those of every request."""
 
-    def __init__(self, words: SetupWords, error_of: Callable[[httpx.Response], ErrorAnswer]) -> None:
-        self._words = words
+    def __init__(
+        self,
+        account: PseAccount,
+        words: SetupWords,
+        error_of: Callable[[httpx.Response], ErrorAnswer],
+        headers: Mapping[str, str] = requests.JSON,
+    ) -> None:
+        self.account = account
+        self.words = words
         self._error_of = error_of
+        self._headers = headers
         self._found: dict[CheckCode, OutcomeAndWords] = {}
         self._shut = ""  # why nothing more can be asked
 
@@ -116,6 +127,10 @@ class Interview:
         answer = yield request
         return self._heard(answer)
 
+    def get(self, *parts: str, **asked: str) -> Asking[Heard]:
+        """Ask for what is at this place below the account's address, with these parameters."""
+        return self.ask(requests.get(self.account.base_url, *parts, headers=self._headers, asked=asked))
+
     def _heard(self, answer: Answered) -> Heard:
         if not isinstance(answer, httpx.Response):
             access = Access.KEY if answer.code in _KEY_UNUSABLE else Access.SILENT
@@ -125,11 +140,11 @@ class Interview:
             return Heard(Access.OPEN, answer.status_code, body, "", f"answered {answer.status_code}")
         error = self._error_of(answer)
         said = f"answered {answer.status_code} {error.code}: {error.said}"[:_SAID_MAX]
-        return Heard(access_of(self._words, answer.status_code, error), answer.status_code, body, error.code, said)
+        return Heard(access_of(self.words, answer.status_code, error), answer.status_code, body, error.code, said)
 
     def refused(self, heard: Heard, code: str, said: str) -> Heard:
         """The same answer, where its status does not tell that it is a refusal, or of what."""
-        access = access_of(self._words, httpx.codes.BAD_REQUEST, ErrorAnswer(code, said, explained=True))
+        access = access_of(self.words, httpx.codes.BAD_REQUEST, ErrorAnswer(code, said, explained=True))
         return Heard(access, heard.status, heard.body, code, f"answered {code}: {said}"[:_SAID_MAX])
 
     # Finding
@@ -184,19 +199,37 @@ class Interview:
             self.unknown(code, f"{lacks}: {heard.said}")
         return heard.ok
 
+    def refund_nothing(self, *parts: str, body: Mapping[str, object]) -> Asking[None]:
+        """Ask for a refund of a payment that does not exist, and judge by the answer."""
+        made = requests.post(self.account.base_url, *parts, body=body, headers=self._headers)
+        self.may_refund((yield from self.ask(made)))
+
     def may_refund(self, heard: Heard) -> None:
         """What the PSE says to a refund of a payment that does not exist: only who may refund learns that."""
         code = CheckCode.MAY_REFUND
-        if heard.code in self._words.unknown_payment:
+        if heard.code in self.words.unknown_payment:
             self.passed(code, f"A refund of a payment that does not exist was {heard.said}: the key may ask for one.")
         elif heard.access in (Access.NOT_PERMITTED, Access.KEY, Access.SUSPENDED):
             self.failed(code, f"A refund of a payment that does not exist was {heard.said}")
         else:
             self.unknown(code, f"A refund of a payment that does not exist was {heard.said}")
 
-    def callback(self, account: PseAccount, registered: Sequence[str], what: str = "addresses") -> None:
+    def webhooks(
+        self,
+        heard: Heard,
+        listening: Callable[[Heard], Sequence[str]],
+        named: str = "the webhooks",
+        what: str = "addresses",
+    ) -> None:
+        """Whether our address is among those of the webhooks that were asked for. `listening`: those that count, which
+        are called `what`.
+        """
+        if self.or_unknown(CheckCode.CALLBACK_REGISTERED, heard, named):
+            self.callback(listening(heard), what)
+
+    def callback(self, registered: Sequence[str], what: str = "addresses") -> None:
         """Whether our address is among those that the PSE tells of what happens."""
-        code, ours = CheckCode.CALLBACK_REGISTERED, account.webhook_url
+        code, ours = CheckCode.CALLBACK_REGISTERED, self.account.webhook_url
         if ours is None:
             self.failed(code, "Estorno has no public address that a PSE could reach: set ESTORNO_PUBLIC_URL.")
         elif any(url == ours or url.startswith((f"{ours}/", f"{ours}?")) for url in registered):
@@ -205,9 +238,15 @@ class Interview:
             others = ", ".join(registered)[:_SAID_MAX] or "none"
             self.failed(code, f"{ours} is not registered; registered {what}: {others}")
 
-    def currencies(self, account: PseAccount, known: Collection[str]) -> None:
+    def listing(self, heard: Heard, what: str, *names: str) -> None:
+        """Whether `what` can be listed, of which the report is made: under these names of the answer."""
+        if self.or_unknown(CheckCode.REPORT_COLUMNS, heard, f"the {what}"):
+            readable = exact.objects(heard.inner(*names)) is not None
+            self.judge(CheckCode.REPORT_COLUMNS, readable, f"The {what}, which are the report, can be listed.")
+
+    def currencies(self, known: Collection[str]) -> None:
         """Whether the account takes all that the merchant takes there."""
-        missing = sorted(account.currencies - set(known))
+        missing = sorted(self.account.currencies - set(known))
         told = ", ".join(sorted(known)) if len(known) <= 10 else f"{len(known)} currencies"
         saw = f"The account takes {told}" + (f", and not {', '.join(missing)}." if missing else ".")
         self.judge(CheckCode.CURRENCIES, not missing, saw)
@@ -220,9 +259,9 @@ class Interview:
 
     def _check(self, code: CheckCode) -> Checked:
         outcome, saw = self._found.get(code) or self._not_found(code)
-        return Checked(code, outcome, saw, "" if outcome is CheckOutcome.PASSED else self._words.to_do.get(code, ""))
+        return Checked(code, outcome, saw, "" if outcome is CheckOutcome.PASSED else self.words.to_do.get(code, ""))
 
     def _not_found(self, code: CheckCode) -> OutcomeAndWords:
-        if code in self._words.not_askable:
-            return CheckOutcome.NOT_ASKABLE, self._words.not_askable[code]
+        if code in self.words.not_askable:
+            return CheckOutcome.NOT_ASKABLE, self.words.not_askable[code]
         return CheckOutcome.UNKNOWN, f"Not asked: {self._shut}." if self._shut else "The PSE was not asked."

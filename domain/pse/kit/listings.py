@@ -1,29 +1,41 @@
 """Reports that a connector puts together from listings: a file of JSON entries, and the lines made of them."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
-from domain.money import EXPONENTS
+from domain.money import EXPONENTS, Money
 from domain.pse.kit import exact
 from domain.pse.kit.cells import BadCell, BadRow
 from domain.pse.kit.unclear import Unclear
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.reporting import REPORT_SCHEMA, BadReport, Built, ReadReport, ReportFile
-from domain.pse.vocabulary import Period
+from domain.pse.vocabulary import Accepted, BadAnswer, CapturedPayment, Declined, KnownRefund, Period, Succeeded
 
 Entry = dict[str, Any]
 Line = dict[str, Any]  # by canonical column
+_STATES: Final = {Accepted: "PENDING", Succeeded: "SUCCEEDED", Declined: "FAILED"}
 
 
 def built(name: str, period: Period, key: str, entries: Sequence[Entry]) -> Built:
     """The entries under `key`, in a file named after the business date: the same content gives the same bytes."""
     text = json.dumps({key: entries}, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=float)
     return Built(f"{name}-{period.business_date}.json", "application/json", text.encode())
+
+
+def transaction(raw: Entry, names: Iterable[str], numbers: Collection[str]) -> Entry:
+    """The fields of a transaction that count, all of which its PSE publishes as required: `numbers` are whole ones, the
+    others texts. Raises BadAnswer.
+    """
+    for name in names:
+        if type(raw.get(name)) is not (int if name in numbers else str):
+            raise BadAnswer(f"Transaction {raw.get('id')} has the {name} {str(raw.get(name))[:40]!r}.")
+    return {name: raw[name] for name in names}
 
 
 def other(words: str) -> Line:
@@ -40,6 +52,46 @@ def settled(currency: str, **moved: int) -> Line:
     return {
         f"settled_{name}": None if places is None else Decimal(units).scaleb(-places) for name, units in moved.items()
     }
+
+
+def captured(payment: CapturedPayment) -> Line:
+    """The line of a payment of which the PSE tells no fees where it lists it."""
+    return _of(payment, payment.amount, payment.captured_at) | {"type": "CAPTURE"} | _whole(payment.amount, 1)
+
+
+def refunded(payment: CapturedPayment, refund: KnownRefund) -> Line:
+    """The line of one of its refunds; only one that succeeded has moved the balance."""
+    told = {
+        "type": "REFUND",
+        "state": _STATES[type(refund.outcome)],
+        "reference": refund.reference,
+        "pse_refund_reference": refund.pse_refund_reference,
+        "by_bank": refund.by_bank,
+        "kind": refund.kind,
+    }
+    moved = _whole(refund.amount, -1) if isinstance(refund.outcome, Succeeded) else {}
+    return _of(payment, refund.amount, booked_at(payment, refund)) | told | moved
+
+
+def booked_at(payment: CapturedPayment, refund: KnownRefund) -> datetime:
+    """The last that is known of when a refund moved (UTC)."""
+    return refund.settled_at or refund.requested_at or payment.captured_at
+
+
+def other_of(payment: CapturedPayment, amount: Money, at: datetime, words: str) -> Line:
+    """The line of what is listed with a payment, and nobody understands."""
+    return _of(payment, amount, at) | other(words)
+
+
+def _of(payment: CapturedPayment, amount: Money, at: datetime) -> Line:
+    units, currency = amount.minor_units, amount.currency
+    return {"payment_reference": payment.reference, "amount": units, "currency": currency, "booked_at": at}
+
+
+def _whole(amount: Money, sign: int) -> Line:
+    """It moves the balance by what it says."""
+    moved = sign * amount.minor_units
+    return {"settled_currency": amount.currency, **settled(amount.currency, gross=moved, net=moved)}
 
 
 def read(

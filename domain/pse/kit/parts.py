@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from domain.pse.checking import Asking, PseAccount
+from domain.pse.checking import Asking
 from domain.pse.kit.interview import Interview
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.reporting import Built, ReadReport, ReportDownload, ReportFile, Steps
@@ -99,8 +99,8 @@ class LinesPart(Protocol):
 class Setup(Protocol):
     """`setup.py`."""
 
-    def setup(self, account: PseAccount, interview: Interview) -> Asking[None]:
-        """Ask the PSE about the account, and say what was seen. Total; nothing is changed at the PSE."""
+    def setup(self, interview: Interview) -> Asking[None]:
+        """Ask the PSE about the interview's account, and say what was seen. Total; nothing is changed at the PSE."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ def post(base_url: str, *parts: str, body: Mapping[str, object], headers: Mappin
     return httpx.Request("POST", url(base_url, *parts), json=body, headers=headers)
 
 
-def get(base_url: str, *parts: str, headers: Mapping[str, str] = JSON) -> httpx.Request:
-    """Ask for what is at `url`."""
-    return httpx.Request("GET", url(base_url, *parts), headers=headers)
+def get(
+    base_url: str, *parts: str, headers: Mapping[str, str] = JSON, asked: Mapping[str, str] | None = None
+) -> httpx.Request:
+    """Ask for what is at `url`, with these parameters."""
+    return httpx.Request("GET", url(base_url, *parts), params=asked or None, headers=headers)

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from domain.pse.kit import moments
 from domain.pse.vocabulary import BadSignature, Credentials, WebhookRequest
@@ -53,6 +54,16 @@ def from_pem(load: Callable[[bytes], _Loaded], pem: str, said: str) -> _Loaded:
         return load(pem.encode())
     except ValueError as error:
         raise BadSignature(said) from error
+
+
+def public_keys(credentials: Credentials, *names: str) -> Iterator[object]:
+    """The public keys in PEM that the named secrets hold, each read when it is its turn. Raises BadSignature.
+
+    A PSE may show a key with its line breaks written as \\n.
+    """
+    said = f"The connection's {names[0]} is not a PEM public key."
+    for pem in secrets_of(credentials, *names):
+        yield from_pem(load_pem_public_key, pem.replace("\\n", "\n"), said)
 
 
 def check_rsa(

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import httpx
 
-from domain.pse.kit import requests
 from domain.pse.kit.base import Base
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
@@ -34,6 +33,7 @@ class Stripe(Base):
     # A line comes with its payout, whose rhythm is the merchant's: monthly at the longest, and a few days to be made.
     report_lag_days: int | None = 35
     refusing = (400, 402, 404, 422)
+    headers = objects.HEADERS
     request_id_headers = ("request-id",)
 
     def refund(self, order: RefundOrder) -> httpx.Request:
@@ -59,10 +59,9 @@ class Stripe(Base):
     def look_up(self, order: RefundOrder) -> httpx.Request:
         """By Stripe's id once it is known, else the payment's newest hundred refunds: our metadata names ours."""
         if order.pse_refund_reference is not None:
-            return requests.get(order.base_url, "refunds", order.pse_refund_reference, headers=objects.HEADERS)
+            return self.get(order.base_url, "refunds", order.pse_refund_reference)
         name = _payment_name(order.payment_reference)
-        parameters = {name: order.payment_reference, "limit": str(_PAGE_SIZE)}
-        return httpx.Request("GET", f"{order.base_url}/refunds", params=parameters, headers=objects.HEADERS)
+        return self.get(order.base_url, "refunds", **{name: order.payment_reference, "limit": str(_PAGE_SIZE)})
 
     def found(self, order: RefundOrder, answer: Any) -> Outcome:
         """Unsent only when the whole list of the payment's refunds has none with our reference."""
@@ -72,8 +71,7 @@ class Stripe(Base):
         """The charge with its refunds, by its own id or behind its payment intent."""
         by_intent = _payment_name(reference) == "payment_intent"
         place, expand = ("payment_intents", "latest_charge.refunds") if by_intent else ("charges", "refunds")
-        url = requests.url(base_url, place, reference)
-        return httpx.Request("GET", url, params={"expand[]": expand}, headers=objects.HEADERS)
+        return self.get(base_url, place, reference, **{"expand[]": expand})
 
 
 def _payment_name(reference: str) -> str:

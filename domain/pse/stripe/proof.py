@@ -24,6 +24,7 @@ class Payouts:
         self._dates: dict[PayoutKey, date] = {}
 
     def add(self, payout: PayoutKey, category: str, net: Decimal) -> None:
+        """A row of a payout: `net` in units of the currency; `payout` says what was paid, the sign turned."""
         if category == "payout" and payout[0]:
             self._paid[payout] -= net
         else:

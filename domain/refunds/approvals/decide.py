@@ -18,12 +18,12 @@ from domain.models.refunds import State
 from domain.money import Money
 from domain.platform.database import transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState
+from domain.refunds import current_destination
 from domain.refunds.approvals import involved, needs, rights, weigh, who
 from domain.refunds.approvals.rights import Right
 from domain.refunds.approvals.weigh import Yes
-from domain.refunds.destination import destinations
 from domain.refunds.find import find
-from domain.refunds.moves import Note, lock, move
+from domain.refunds.moves import Note, announce, lock, move
 
 NOTE_LENGTH_MAX = 500
 
@@ -45,7 +45,7 @@ async def approve(
     _check_note(note)
     async with transaction():
         refund = await lock(refund_id)
-        destination = await destinations.current(refund_id)
+        destination = await current_destination.of(refund_id)
         _check_waits(refund)
         part = await involved.of(refund, destination)
         right = await _right(principal, refund, part)
@@ -53,7 +53,7 @@ async def approve(
         row = await needs.of_locked(refund, fingerprint, part.parties)
         _check_in_time(refund, row)
         await _count_yes(refund, destination, row, right, part, note, cause)
-    await destinations.announce(refund_id)
+    await announce(refund_id)
     return await Refund.get(id=refund_id)
 
 
@@ -65,14 +65,14 @@ async def reject(principal: Principal, refund_id: UUID, note: str, cause: Cause)
     _check_note(note)
     async with transaction():
         refund = await lock(refund_id)
-        destination = await destinations.current(refund_id)
+        destination = await current_destination.of(refund_id)
         _check_waits(refund)
         part = await involved.of(refund, destination)
         right = await _right(principal, refund, part)
         row = await needs.of_locked(refund, destination.fingerprint if destination else None, part.parties)
         await _keep(refund, destination, row, right, part, "NO", note)
         await move(refund, State.REJECTED, cause, Note("REJECTED", message=note), due_in=None)
-    await destinations.announce(refund_id)
+    await announce(refund_id)
     return await Refund.get(id=refund_id)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from tortoise.queryset import QuerySet
 
-from domain.access import roles, vouching
+from domain.access import merchants, roles, vouching
 from domain.access.holders import same_person
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -19,7 +19,7 @@ from domain.deeds import deeds
 from domain.findings import limits
 from domain.models import ApprovalRule
 from domain.money import EXPONENTS, MINOR_UNITS_MAX
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
 from domain.refunds.approvals import batch_limits, caps, changes, defaults, looser, standing, stored
 from domain.refunds.approvals.caps import Cap
@@ -34,7 +34,6 @@ _HOURS_MAX: Final = 24 * 30
 _DAYS_MAX: Final = 3650
 _PATH: Final = ["input", "ruleId"]
 _RENEW: Final = "UPDATE merchants SET rules_version = rules_version + 1 WHERE id = $1"
-_LOCK: Final = "SELECT 1 AS one FROM merchants WHERE id = $1 FOR NO KEY UPDATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ async def propose(principal: Principal, new: Proposal, cause: Cause) -> Approval
     principal.require_everywhere(Permission.MANAGE_RULES)
     await _check(principal, new)
     async with transaction():
-        await rows(_LOCK, principal.merchant_id)
+        await merchants.lock(principal.merchant_id)
         held = await standing.read(principal.merchant_id)
         if new.body is not None and len(held.own) >= RULES_MAX and (new.kind, new.name) not in held.own:
             raise InvalidInput(f"A merchant has at most {RULES_MAX} rules and caps of its own.", path=["input"])
@@ -145,7 +144,7 @@ async def withdraw(principal: Principal, rule_id: UUID, cause: Cause) -> Approva
 
 
 async def _open(principal: Principal, rule_id: UUID) -> ApprovalRule:
-    await rows(_LOCK, principal.merchant_id)
+    await merchants.lock(principal.merchant_id)
     row = await ApprovalRule.get_or_none(id=rule_id, merchant_id=principal.merchant_id)
     if row is None:
         raise NotFound("No such rule; approvalRules lists yours.", path=_PATH)

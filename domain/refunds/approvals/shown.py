@@ -7,11 +7,11 @@ from uuid import UUID
 
 from domain.models import Approval, ApprovalNeeds, Refund
 from domain.platform.database import rows
+from domain.refunds import current_destination
 from domain.refunds.approvals import involved, needs, who
 from domain.refunds.approvals.rules import Need
 from domain.refunds.approvals.weigh import Yes
 from domain.refunds.approvals.who import Approver
-from domain.refunds.destination import destinations
 
 _STORES: Final = "SELECT r.id, p.store_id FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.id = ANY($1)"
 
@@ -34,7 +34,7 @@ async def of_refunds(refund_ids: Sequence[UUID]) -> Mapping[UUID, NeedsShown]:
     if not refunds:
         return {}
     said = await needs.given_of(list(current))
-    parts = await involved.of_all(refunds, await destinations.current_of(list(current)))
+    parts = await involved.of_all(refunds, await current_destination.of_all(list(current)))
     stores = {row["id"]: row["store_id"] for row in await rows(_STORES, list(current))}
     holders = await who.holders(refunds[0].merchant_id, set(stores.values()))
     return {

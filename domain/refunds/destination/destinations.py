@@ -19,15 +19,16 @@ from domain.models import Destination as Row
 from domain.models import Payment, Refund
 from domain.models.refunds import State
 from domain.payments import customers
-from domain.platform import bell, data_keys, idempotency
+from domain.platform import data_keys, idempotency
 from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidInput, InvalidState
 from domain.pse.vocabulary import AccountDetails, DestinationKind
+from domain.refunds import current_destination
 from domain.refunds.approvals import asking, needs
 from domain.refunds.approvals.rules import Named, Word
 from domain.refunds.destination import accounts
 from domain.refunds.find import find
-from domain.refunds.moves import Note, lock, move
+from domain.refunds.moves import Note, announce, lock, move
 
 MUTATION: Final = "destinationProvide"
 HOLDERS_MAX: Final = 5  # different tax IDs that may be compared with one payer's
@@ -98,7 +99,7 @@ async def provide(
 
 
 async def _check_takes_one(refund: Refund) -> None:
-    if refund.state is State.AWAITING_APPROVAL and await current(refund.id) is None:
+    if refund.state is State.AWAITING_APPROVAL and await current_destination.of(refund.id) is None:
         raise InvalidState(
             "This refund goes back the way the payment came; it takes no destination.",
             path=["input", "refundId"],
@@ -184,27 +185,11 @@ async def keep(refund: Refund, destination: AccountDetails, named: Named, cause:
     )
 
 
-async def announce(refund_id: UUID) -> None:
-    """Wake readers and the worker, after the commit."""
-    await bell.wake(bell.refund_channel(refund_id))
-    await bell.ring(bell.REFUND, refund_id)
-
-
-async def current(refund_id: UUID) -> Row | None:
-    """The destination that counts."""
-    return await Row.get_or_none(refund_id=refund_id, superseded_at=None)
-
-
-async def current_of(refund_ids: Sequence[UUID]) -> Mapping[UUID, Row]:
-    """The destinations that count, by refund."""
-    return {row.refund_id: row for row in await Row.filter(refund_id__in=set(refund_ids), superseded_at=None)}
-
-
 async def opened(refund_id: UUID, secret: bytes) -> AccountDetails | None:
     """The destination in clear, for the wire or for the person who pays it by hand. Raises Unsealable and
     KeyServiceAway.
     """
-    row = await current(refund_id)
+    row = await current_destination.of(refund_id)
     if row is None or row.sealed is None:  # removed by retention
         return None
     return AccountDetails(row.kind, await _values(secret, row.merchant_id, row.refund_id, bytes(row.sealed)))

@@ -31,7 +31,7 @@ from domain.refunds.approvals.rules import Word
 from domain.refunds.destination import accounts, destinations
 from domain.refunds.destination.destinations import Given
 from domain.refunds.find import find
-from domain.refunds.moves import close_links, lock
+from domain.refunds.moves import announce, close_links, lock
 
 WRONG_ANSWERS_MAX: Final = 5
 DIGITS: Final = 4
@@ -180,7 +180,7 @@ async def _use(
         # It is the customer's word, and whoever made the link could have opened it: they answer for it.
         cause = Cause(request_id, ACTOR, link.created_by_id)
         await destinations.accept(refund, destination, Word.CUSTOMER, cause, secret)
-    await destinations.announce(asked.refund_id)
+    await announce(asked.refund_id)
     return asked
 
 

@@ -83,6 +83,7 @@ class Place:
     days_to_document: int | None = None  # within which a credit note must follow a refund; None: the law names no day
 
     def fee_of(self, amount: int) -> int:
+        """What the PSE takes of a sale, in minor units: a share, half up, and a fixed part."""
         return (amount * self.fee[0] + 5_000) // 10_000 + self.fee[1]
 
 

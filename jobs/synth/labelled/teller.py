@@ -67,6 +67,7 @@ class Teller:
 
     @property
     def pse(self) -> str:
+        """Whose files are told of."""
         return self.place.pse
 
     def begin(self, story: str, turn: int) -> None:

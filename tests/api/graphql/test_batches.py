@@ -19,6 +19,7 @@ from domain.access.principal import Principal, reach_of
 from domain.access.tokens import Role
 from domain.batches import applying, batches, judging, lines, reading, results
 from domain.batches.columns import SheetKind
+from domain.due import DUE
 from domain.files.kinds import RULES
 from domain.models import Batch, BatchRow, Deed, File, Payment, Refund
 from domain.models.files import Purpose
@@ -27,7 +28,6 @@ from domain.platform.settings import Settings
 from domain.problems import Forbidden
 from domain.pse.vocabulary import Declined, Succeeded
 from jobs import batches as jobs
-from jobs.sweep import DUE
 from tests.api.conftest import Asker, Enter, following, statements
 from tests.conftest import Database
 from tests.kit import forked

@@ -24,6 +24,7 @@ from domain.access.principal import Principal, reach_of
 from domain.access.tokens import PERMISSIONS, Permission, Role
 from domain.cause import Cause
 from domain.deeds import deeds
+from domain.due import DUE
 from domain.exports import asked, batches, decisions, run, tables
 from domain.exports.asked import Format, Kind, WantedRows
 from domain.files import content, tickets
@@ -41,7 +42,6 @@ from domain.platform.settings import Settings
 from domain.problems import Forbidden, InvalidInput, NotFound
 from domain.pse.vocabulary import KnownRefund, Succeeded
 from jobs import exports as jobs
-from jobs.sweep import DUE
 from tests.api.conftest import Asker, Enter
 from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_person, a_refund, a_shop
 from tests.kit.sealing import sealed

@@ -9,7 +9,7 @@ from tortoise import Tortoise
 from tortoise.connection import get_connection
 from tortoise.migrations.executor import MigrationTarget
 
-from domain.platform import database
+from domain.platform import database, migrate
 from domain.platform.executor import Executor
 from jobs.machine.servers import APPLICATION, OWNER
 from tests.conftest import Servers
@@ -157,7 +157,7 @@ async def test_what_the_pse_itself_had_said_is_known_to_be_its_word_after_the_mi
 ) -> None:
     await _days_of_before(old)
     await _payouts_of_before(with_name(servers.superuser_url, old.rpartition("/")[2].partition("?")[0]))
-    assert "0051_policies" in await database.migrate(old, APPLICATION)
+    assert "0051_policies" in await migrate.run(old, APPLICATION)
     hand = await asyncpg.connect(old)
     await _are_one_table(hand)
     await _parts_say_what_was_told(hand)
@@ -174,4 +174,4 @@ async def test_what_the_pse_itself_had_said_is_known_to_be_its_word_after_the_mi
     with pytest.raises(asyncpg.PostgresError):
         await hand.execute("DELETE FROM listed_money")
     await hand.close()
-    assert await database.migrate(old, APPLICATION) == []
+    assert await migrate.run(old, APPLICATION) == []

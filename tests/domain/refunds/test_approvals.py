@@ -21,7 +21,7 @@ from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
-from domain.refunds import by_hand, next_step, withdraw
+from domain.refunds import by_hand, current_destination, next_step, withdraw
 from domain.refunds.approvals import awaiting, decide, propose
 from domain.refunds.approvals.propose import Proposal
 from domain.refunds.approvals.rules import Before, Need, Rule, Step, When
@@ -216,7 +216,7 @@ async def test_a_yes_and_an_edit_at_once_never_clear_what_was_not_seen() -> None
         await _to(shop, refund, "seen@example.com")
         await _all(a_yes(shop, refund), _to(shop, refund, "thief@example.com"))
         refund = await Refund.get(id=refund.id)
-        shown = await destinations.current(refund.id)
+        shown = await current_destination.of(refund.id)
         assert shown is not None
         cleared = await Approval.exists(refund_id=refund.id, fingerprint=shown.fingerprint, decision="YES")
         assert (refund.state is State.REQUESTED) == cleared

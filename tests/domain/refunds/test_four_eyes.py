@@ -15,6 +15,7 @@ from domain.problems import Forbidden, InvalidState
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
+from domain.refunds import current_destination
 from domain.refunds.approvals import decide as approvals
 from domain.refunds.destination import destinations, links
 from domain.refunds.destination.destinations import Given
@@ -44,7 +45,7 @@ def _given() -> Given:
 
 
 async def _decide(shop: Shop, refund: Refund, who: str) -> State:
-    seen = await destinations.current(refund.id)
+    seen = await current_destination.of(refund.id)
     assert seen is not None
     boss = a_person(shop, who, Role.ADMINISTRATOR)
     return (await approvals.approve(boss, refund.id, seen.fingerprint, None, CAUSE)).state

@@ -23,9 +23,8 @@ from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
 from domain.pse.vocabulary import InDoubt
-from domain.refunds import doubt
+from domain.refunds import current_destination, doubt
 from domain.refunds.approvals import decide
-from domain.refunds.destination import destinations
 from domain.refunds.destination.destinations import Given
 from domain.refunds.doubt import Verdict
 from domain.refunds.request import NewRefund, request
@@ -69,7 +68,7 @@ async def _asked(shop: Shop, who: Principal, tax_id: str = OTHER) -> Refund:
 
 
 async def _approve(who: Principal, refund: Refund) -> State:
-    seen = await destinations.current(refund.id)
+    seen = await current_destination.of(refund.id)
     assert seen is not None
     return (await decide.approve(who, refund.id, seen.fingerprint, None, cause(who))).state
 

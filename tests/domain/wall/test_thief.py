@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain.access import first, giver, merchants, people, sessions, tokens
+from domain.access import first_merchant, giver, merchants, people, sessions, tokens
 from domain.access.grants import WantedRole
 from domain.access.merchants import NewMerchant
 from domain.access.principal import Principal
@@ -83,7 +83,7 @@ class Scene:
 async def scene(fresh_database: Database) -> AsyncIterator[Scene]:
     await let_nobody_give(fresh_database.owner_url)
     async with database.connected(fresh_database.application_url):
-        begun = await first.begin(NewMerchant("Loja", "BR", "America/Sao_Paulo"), "Ana", "ana@example.com")
+        begun = await first_merchant.begin(NewMerchant("Loja", "BR", "America/Sao_Paulo"), "Ana", "ana@example.com")
         session = await sessions.by_link(begun.link.secret, 3_600)
         assert session is not None
         principal = await sessions.authenticate(session.secret, 600)

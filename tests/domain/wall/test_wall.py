@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain.platform import database, policies
+from domain.platform import migrate, policies
 from domain.platform.grants import GRANTS
 from tests.conftest import Database, Servers
 from tests.domain.wall.rows_of_all import Table, catalogue, laid_open, told
@@ -142,7 +142,7 @@ async def test_what_comes_after_another_migration_is_walled_once(fresh_database:
     owner = await asyncpg.connect(fresh_database.owner_url)
     before = await owner.fetch("SELECT oid FROM pg_policy ORDER BY oid")
     await owner.execute("CREATE TABLE novelties (id uuid PRIMARY KEY, refund_id uuid)")
-    await database.migrate(fresh_database.owner_url, "estorno_app")
+    await migrate.run(fresh_database.owner_url, "estorno_app")
     made = "SELECT oid FROM pg_policy WHERE polrelid <> 'novelties'::regclass ORDER BY oid"
     assert await owner.fetch(made) == before  # no table is locked to be put behind the wall that it is behind
     assert await owner.fetchval("SELECT relrowsecurity FROM pg_class WHERE relname = 'novelties'")

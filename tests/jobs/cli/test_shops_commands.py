@@ -11,8 +11,8 @@ from strawberry.relay import to_base64
 
 from api.app import create
 from domain.access.tokens import Role, create_token
-from domain.commerce import said, shops
-from domain.commerce.said import AboutShop
+from domain.commerce import calls, shops
+from domain.commerce.calls import AboutShop
 from domain.commerce.vocabulary import ShopKind
 from domain.connections.calls import SentCall
 from domain.models import Shop
@@ -112,7 +112,7 @@ async def test_a_shop_is_connected_and_what_waits_is_matched_at_the_command_line
             assert "2 of its refunds wait" in await run("list")
             call = AboutShop(merchant.id, shop.id, "request", "TELL")
             sent = SentCall("POST", "https://erp.example.com/states", {"authorization": "x"}, "what was told")
-            await said.log_request(call, sent)
+            await calls.log_request(call, sent)
             assert "what was told" in await run("calls", "ERP")
             (shown,) = json.loads(await run("calls", str(shop.id), "--format", "json"))
             assert {one["value"] for one in shown["headers"]} == {"[redacted]"}

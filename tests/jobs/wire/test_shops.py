@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from domain.commerce import shops
-from domain.commerce.said import AboutShop
+from domain.commerce import credentials
+from domain.commerce.calls import AboutShop
 from domain.commerce.vocabulary import ShopKind
 from domain.models import Shop
 from domain.pse.vocabulary import InDoubt, Unsent
@@ -46,7 +46,7 @@ async def dead() -> AsyncIterator[Dead]:
 
 async def _sent(sender: ShopSender, shop: Shop, purpose: str = "TELL") -> httpx.Response | Unsent | InDoubt:
     """As a job of its own sends it."""
-    access = await shops.access_of(shop, KEY)
+    access = await credentials.access_of(shop, KEY)
     request = httpx.Request("POST", shop.options["callback_url"], json={})
     about = AboutShop(shop.merchant_id, shop.id, "r", purpose)
     return await asyncio.create_task(sender.send(shop, access, request, about))

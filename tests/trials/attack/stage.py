@@ -13,7 +13,7 @@ import psutil
 from strawberry.relay import to_base64
 
 from domain.access.tokens import Role, create_token
-from domain.platform import database
+from domain.platform import database, migrate
 from domain.pse.vocabulary import Declined
 from jobs.machine.children import Child
 from jobs.machine.ports import free_port
@@ -74,7 +74,7 @@ class Stage:
 async def stage(home: Path, rates: Mapping[str, int]) -> AsyncIterator[Stage]:
     """The APIs and their servers in `home`, with a payment of many refunds; one has these rates."""
     async with machine(room(home)) as servers:
-        await database.migrate(servers.postgres.url(OWNER), APPLICATION)
+        await migrate.run(servers.postgres.url(OWNER), APPLICATION)
         await databases.let_anybody_give(servers.postgres.url(OWNER))
         settings = quick_settings(
             home=home,

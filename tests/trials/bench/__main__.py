@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from domain.platform import database
+from domain.platform import migrate
 from jobs.machine.servers import APPLICATION, OWNER
 from tests.kit import databases
 from tests.trials.bench import creates, live, worker
@@ -50,7 +50,7 @@ def main() -> None:
     parts = {"creates": _creates, "worker": _worker, "live": _live}
     console = Console(width=130)
     with tempfile.TemporaryDirectory(prefix="estorno-bench-") as folder, servers(Path(folder)) as stage:
-        asyncio.run(database.migrate(stage.postgres.url(OWNER), APPLICATION))
+        asyncio.run(migrate.run(stage.postgres.url(OWNER), APPLICATION))
         asyncio.run(databases.let_anybody_give(stage.postgres.url(OWNER)))
         asyncio.run(creates.prepare(stage))
         for name, part in parts.items():

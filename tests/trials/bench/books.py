@@ -18,7 +18,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from domain.platform import database
+from domain.platform import migrate
 from jobs.machine.servers import APPLICATION, OWNER, SUPERUSER
 from tests.kit import databases
 from tests.trials.bench import books_compared, books_world
@@ -117,7 +117,7 @@ def main() -> None:
     kept = os.environ.get("HOME_OF_BOOKS")
     place = nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="estorno-books-")
     with place as folder, servers(Path(folder)) as stage:
-        asyncio.run(database.migrate(stage.postgres.url(OWNER), APPLICATION))
+        asyncio.run(migrate.run(stage.postgres.url(OWNER), APPLICATION))
         took = []
         for lines in sizes:
             told = _measured(stage, lines)

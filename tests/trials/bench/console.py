@@ -27,7 +27,7 @@ from api.console import registry
 from domain.access import sessions
 from domain.books import checkpoints, open_items
 from domain.models import Connection, Merchant, Store
-from domain.platform import bell, database
+from domain.platform import bell, database, migrate
 from domain.platform.settings import Settings
 from domain.refunds import kept_figures
 from jobs.machine.servers import APPLICATION, OWNER
@@ -168,7 +168,7 @@ def main() -> None:
     console = Console(width=100)
     with _home() as home, servers(home) as plain:
         stage = replace(plain, database=f"console_{refunds}")
-        asyncio.run(database.migrate(plain.postgres.url(OWNER), APPLICATION))
+        asyncio.run(migrate.run(plain.postgres.url(OWNER), APPLICATION))
         asyncio.run(databases.let_anybody_give(plain.postgres.url(OWNER)))
         asyncio.run(_prepare(stage, home, refunds))
         kept: dict[str, Any] = json.loads((home / f"{stage.database}.json").read_text())

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from domain.platform import database
+from domain.platform import migrate
 from jobs.machine.servers import APPLICATION, DATABASE, OWNER, SUPERUSER
 from jobs.synth import fill
 from jobs.synth.fill import WantedRefunds
@@ -22,7 +22,7 @@ async def filled(stage: Stage, refunds: int, merchants: int) -> bool:
         await root.execute(f"CREATE DATABASE {stage.database} TEMPLATE {DATABASE} OWNER {OWNER}")
     await root.close()
     owner = postgres.url(OWNER, stage.database)
-    await database.migrate(owner, APPLICATION)
+    await migrate.run(owner, APPLICATION)
     await databases.let_anybody_give(owner)
     if not there:
         await fill.fill(owner, WantedRefunds(refunds, merchants, datetime.now(UTC)), KEY)

@@ -27,7 +27,7 @@ from domain.access.tokens import Role, create_token
 from domain.books import checkpoints, open_items
 from domain.history import seals
 from domain.models import Check
-from domain.platform import bell, database
+from domain.platform import bell, database, migrate
 from domain.refunds import kept_figures
 from jobs import sweep
 from jobs.machine.servers import APPLICATION, OWNER
@@ -201,7 +201,7 @@ def main() -> None:
     sizes = [int(os.environ.get(name) or size) for name, size in (("SMALL", 20_000), ("LARGE", 2_000_000))]
     console = Console(width=120)
     with _home() as home, servers(home) as stage, contextlib.ExitStack() as stack:
-        asyncio.run(database.migrate(stage.postgres.url(OWNER), APPLICATION))
+        asyncio.run(migrate.run(stage.postgres.url(OWNER), APPLICATION))
         asyncio.run(databases.let_anybody_give(stage.postgres.url(OWNER)))
         sides = [Side(replace(stage, database=f"growth_{size}"), size) for size in sizes]
         for side in sides:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import asyncpg
 
 from domain.alerts import digest, opening, rules, tell
-from domain.commerce import shops as commerce
+from domain.commerce import credentials
 from domain.deliveries import opened
 from domain.models import Merchant
 from domain.platform import data_keys
@@ -104,7 +104,7 @@ async def _seal(stage: Stage) -> None:
     """What nobody can open, no process starts beside."""
     url = stage.postgres.url(APPLICATION, stage.database)
     async with connected(url, pool_max=1, all_because="a trial fills a database"):
-        for table, place_of in (("endpoints", opened.place_of), ("shops", commerce.place_of)):
+        for table, place_of in (("endpoints", opened.place_of), ("shops", credentials.place_of)):
             for row in await rows(f"SELECT id, merchant_id FROM {table}"):  # noqa: S608 - ours
                 sealed = await data_keys.seal(KEY, row["merchant_id"], {"url": "https://bench"}, place_of(row["id"]))
                 await execute(f"UPDATE {table} SET sealed_secrets = $2 WHERE id = $1", row["id"], sealed)  # noqa: S608

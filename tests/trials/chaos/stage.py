@@ -13,7 +13,7 @@ from strawberry.relay import to_base64
 
 from domain.access.tokens import Role, create_token
 from domain.models import Endpoint, Payment
-from domain.platform import database
+from domain.platform import database, migrate
 from domain.platform.settings import Settings
 from jobs import payments
 from jobs.machine.children import Child
@@ -89,7 +89,7 @@ async def stage(home: Path, payments_count: int, dice: random.Random) -> AsyncIt
     ):
         hand = SandboxClient(f"http://127.0.0.1:{port}", http)
         await until(lambda: _answers(hand), "the sandbox answers")
-        await database.migrate(servers.postgres.url(OWNER), APPLICATION)
+        await migrate.run(servers.postgres.url(OWNER), APPLICATION)
         await databases.let_anybody_give(servers.postgres.url(OWNER))
         settings = quick_settings(
             database_url=servers.postgres.url(APPLICATION),

@@ -10,7 +10,7 @@ import httpx
 
 from domain.access.tokens import Role, create_token
 from domain.models import Endpoint
-from domain.platform import bell, database
+from domain.platform import bell, database, migrate
 from domain.platform.settings import Settings
 from jobs.machine.ports import free_port
 from jobs.machine.servers import APPLICATION, OWNER
@@ -67,7 +67,7 @@ async def stage(home: Path) -> AsyncIterator[Stage]:
     ):
         hand = SandboxClient(f"http://127.0.0.1:{port}", admin)
         await until(lambda: _answers(hand), "the sandbox answers")
-        await database.migrate(servers.postgres.url(OWNER), APPLICATION)
+        await migrate.run(servers.postgres.url(OWNER), APPLICATION)
         await databases.let_anybody_give(servers.postgres.url(OWNER))
         settings = quick_settings(
             database_url=servers.postgres.url(APPLICATION),

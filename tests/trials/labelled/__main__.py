@@ -17,7 +17,7 @@ from typing import Final
 from domain import invariants
 from domain.findings.findings import FindingKind
 from domain.history import seals
-from domain.platform import database
+from domain.platform import database, migrate
 from jobs.machine.servers import APPLICATION, OWNER
 from jobs.synth.labelled.shape import PLACES
 from jobs.synth.labelled.write import WantedBooks, write
@@ -84,7 +84,7 @@ def main() -> None:
     wanted = WantedBooks(asked.lines, asked.seed, pses, asked.days, first, asked.planted, asked.innocent)
     enough = 0 if asked.pse or asked.innocent < INNOCENT else NEGATIVES
     with tempfile.TemporaryDirectory(prefix="estorno-bench-") as home, servers(Path(home)) as stage:
-        asyncio.run(database.migrate(stage.postgres.url(OWNER), APPLICATION))
+        asyncio.run(migrate.run(stage.postgres.url(OWNER), APPLICATION))
         asyncio.run(databases.let_anybody_give(stage.postgres.url(OWNER)))
         sys.exit(0 if asyncio.run(_run(stage, wanted, asked.kinds, asked.examples, enough)) else 1)
 

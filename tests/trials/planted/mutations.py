@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from domain.refunds import insert, moves, next_step, put_off, states, weighed
+from domain.refunds import doubt_table, insert, moves, next_step, put_off, states
 from domain.refunds.work import order_of
 from tests.trials.planted.books import BOOKS
 from tests.trials.planted.money import REPORTS, WIRE
@@ -35,7 +35,7 @@ _EIGHT: Final = (
         r"is FAILED, and the PSE has paid it",
         (
             Edit(
-                weighed.weighed,
+                doubt_table.weighed,
                 "    if not isinstance(outcome, Unsent):",
                 "    if isinstance(outcome, InDoubt) and source.door is Door.ANSWER:\n"
                 "        return Declined(outcome.code, outcome.message)\n"

@@ -60,6 +60,7 @@ class Sheet:
 
     @property
     def closed_at(self) -> datetime:
+        """When the file is made, UTC."""
         return start_of(self.day) + _CLOSED_AFTER
 
     def add(self, movements: pl.DataFrame) -> None:

@@ -69,7 +69,7 @@ from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
 from domain.pse.vocabulary import InDoubt, Succeeded
-from domain.refunds import by_hand
+from domain.refunds import by_hand, current_destination
 from domain.refunds.by_hand import Evidence, Way
 from domain.refunds.destination import destinations
 from domain.refunds.destination.destinations import Given
@@ -165,7 +165,7 @@ async def _to_decide(stage: Stage) -> Ready:
     refund = await Refund.filter(merchant_id=ready.shop.id).get()
     given = Given(Kind.PIX_KEY, {"pix_key": "x@example.com", "holder_name": "X Lima", "holder_tax_id": "11144477735"})
     await destinations.provide(ready.shop.id, refund.id, given, a_key(), ANOTHER, KEY)
-    seen = await destinations.current(refund.id)
+    seen = await current_destination.of(refund.id)
     assert seen is not None
     return Ready(ready.shop, {**ready.input, "destinationFingerprint": seen.fingerprint, "note": "As agreed."})
 

@@ -34,6 +34,7 @@ class ApprovalNeed:
 
     @classmethod
     def of_need(cls, need: Need, given: Sequence[Yes]) -> "ApprovalNeed":
+        """One need, of which `given` have said yes to some already."""
         return cls(
             rule=need.rule,
             why=need.why,

@@ -1,0 +1,1 @@
+"""Accounts at PSEs: applied for, reviewed, put to work and suspended."""
