@@ -49,8 +49,10 @@ async def flag(connection: Connection, run: ReconciliationRun, name: str, effect
         named.append(currencies.concerned(some, known))
         otherwise_told.append(currencies.telling(some))
         unknown_told.append(unknown.telling(some))
+        amounts = compare.of_amounts(connection, run, some)
+        await findings.renew(amounts)
         found += [
-            *compare.of_amounts(connection, run, some),
+            *amounts,
             *await reversals.needed(compare.vat_reversals(connection, run, some)),
             *_registered_twice(connection, run, some, known.payments),
             *compare.duplicates(connection, run, some),
