@@ -11,6 +11,7 @@ AGAIN: Final = (
     "/again-"  # ends the name of money that is booked once more, after it was given back or is back no longer
 )
 VAT_OF_FINDING: Final = "vat/finding/"  # begins the name of what `vat_of_finding` tells; the finding's id goes on
+CAPTURE_MISSING: Final = "capture-missing/"  # begins the name of what `capture_missing` tells
 _CHARACTERS_MAX: Final = 600  # an index must hold it
 
 
@@ -52,6 +53,11 @@ def missing(refund_id: UUID | str) -> str:
 def missing_return(refund_id: UUID | str) -> str:
     """No report proves that this refund came back."""
     return f"missing-return/{refund_id}"
+
+
+def capture_missing(payment_id: UUID | str) -> str:
+    """No report proves this payment, though reports tell of others since."""
+    return f"{CAPTURE_MISSING}{payment_id}"
 
 
 def returned(refund_id: UUID | str) -> str:

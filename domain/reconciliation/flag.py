@@ -16,7 +16,17 @@ from domain.money import Money
 from domain.payments import taken_otherwise
 from domain.platform.database import execute, rows
 from domain.pse.expected import Covers
-from domain.reconciliation import back_no_longer, compare, currencies, expected, no_longer, proven, suspended, unknown
+from domain.reconciliation import (
+    back_no_longer,
+    compare,
+    currencies,
+    expected,
+    no_longer,
+    proven,
+    suspended,
+    unknown,
+    unproven,
+)
 from domain.reconciliation.known import Known
 from domain.reconciliation.parts import LineParts
 from domain.refunds import returned
@@ -93,6 +103,7 @@ async def close(connection: Connection, name: str) -> None:
     if FindingKind.MISSING_IN_REPORT in opened:
         await _resolve_returns(connection)
         await proven.found_again(connection)
+        await unproven.close(connection)
     await currencies.proven_since(connection)
     await currencies.close(connection)
     await returned.flag(connection)
@@ -145,6 +156,7 @@ async def flag_missing(
         returns = await _missing_returns(connection, run, fetched_at, told)
         await findings.open_findings(returns)
         await findings.open_again_what_agreed(returns)
+    await unproven.flag(connection)
     await execute(
         "UPDATE findings SET run_id = $1 WHERE connection_id = $2 AND run_id IS NULL AND created_at >= $3",
         run.id,
