@@ -19,6 +19,7 @@ from domain.pse.expected import Covers
 from domain.reconciliation import (
     back_no_longer,
     compare,
+    corrections,
     currencies,
     expected,
     no_longer,
@@ -54,11 +55,12 @@ async def flag(connection: Connection, run: ReconciliationRun, name: str, effect
     `parts`: what the books have of the payments that each frame of lines names.
     """
     still, found, named = set[str](), list[Found](), list[Known]()
-    otherwise_told, unknown_told = list[pl.DataFrame](), list[pl.DataFrame]()
+    otherwise_told, unknown_told, corrected = list[pl.DataFrame](), list[pl.DataFrame](), list[pl.DataFrame]()
     for some, known in zip(effects, parts.known(), strict=True):
         named.append(currencies.concerned(some, known))
         otherwise_told.append(currencies.telling(some))
         unknown_told.append(unknown.telling(some))
+        corrected.append(corrections.telling(some))
         amounts = compare.of_amounts(connection, run, some)
         await findings.renew(amounts)
         found += [
@@ -74,6 +76,9 @@ async def flag(connection: Connection, run: ReconciliationRun, name: str, effect
             found = []
     otherwise = currencies.of_lines(connection, run, name, pl.concat(otherwise_told), named)
     found += [*unknown.of_lines(connection, run, name, pl.concat(unknown_told)), *otherwise]
+    unexplained = corrections.of_lines(connection, run, name, pl.concat(corrected))
+    await findings.renew(unexplained)
+    found += unexplained
     still |= await _open(found)
     await _resolve_what_agrees(connection, name, effects, still)
     await currencies.not_missing(connection, otherwise)
@@ -106,6 +111,7 @@ async def close(connection: Connection, name: str) -> None:
         await unproven.close(connection)
     await currencies.proven_since(connection)
     await currencies.close(connection)
+    await corrections.close(connection)
     await returned.flag(connection)
     await suspended.flag(connection)
 

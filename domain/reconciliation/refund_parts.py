@@ -16,8 +16,9 @@ _LEFT: Final = "SUCCEEDED"
 _KEYS: Final = ("refund_id", "payment_id", "name")
 _OUT: Final = (Effect.REFUND.value, Effect.TAKEN.value)
 _BACK: Final = (Effect.RETURN.value, Effect.TAKEN_BACK.value)
-_HERE: Final = ("line", "amount", "refund_amount", "kind", "booked_at", "effect", "again", "_other")
-_THERE: Final = ("amount", "kind", "booked_at")
+_HERE: Final = ("line", "amount", "refund_amount", "kind", "booked_at", "payout_reference", "effect", "_other")
+_KIND: Final = pl.col("kind").str.to_lowercase()
+_THERE: Final = ("amount", "kind", "booked_at", "payout_reference")
 
 
 def place(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> pl.DataFrame:
@@ -79,14 +80,18 @@ def _of_one(here: list[dict[str, Any]], there: list[dict[str, Any]]) -> dict[int
         if _fits(row, parts):
             parts.append(row)
             made[row["line"]] = (Effect.REFUND.value, False)
-        elif not any(_is_same(row, one) for one in there):
-            made[row["line"]] = (Effect.NONE.value, True)
+        else:
+            made[row["line"]] = (Effect.NONE.value, not any(_is_same(row, one) for one in there))
     return made
 
 
 def _alike(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Told by one kind of report: another kind may tell the same money as another amount."""
-    return bool(row["kind"] == other["kind"])
+    return bool(_kind_of(row) == _kind_of(other))
+
+
+def _kind_of(row: Mapping[str, Any]) -> str:
+    return str(row["kind"] or "").lower()  # one PSE's files have it in small letters and in others
 
 
 def _fits(row: Mapping[str, Any], parts: list[dict[str, Any]]) -> bool:
@@ -96,8 +101,9 @@ def _fits(row: Mapping[str, Any], parts: list[dict[str, Any]]) -> bool:
 
 
 def _is_same(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """One row that two files have: a part that another file has told."""
-    return all(row[name] == other[name] for name in _THERE)
+    """One row that two files have: a part that another file has told, of the same payout as far as both say it."""
+    payouts = {row["payout_reference"], other["payout_reference"]} - {None}
+    return _alike(row, other) and len(payouts) < 2 and all(row[name] == other[name] for name in ("amount", "booked_at"))
 
 
 def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, tuple[str, bool]]:
@@ -121,8 +127,8 @@ def _between(rows: pl.DataFrame, same: pl.DataFrame, moved: pl.DataFrame, undone
     first, last = pl.min_horizontal("booked_at", "_same"), pl.max_horizontal("booked_at", "_same")
     lines = set[int]()
     for keys in (["refund_id"], ["payment_id", "name"]):
-        like = same.drop_nulls(keys).select(*keys, "kind", _same="booked_at")
-        both = rows.drop_nulls(keys).join(like, on=[*keys, "kind"], nulls_equal=True)
+        like = same.drop_nulls(keys).select(*keys, _KIND, _same="booked_at")
+        both = rows.with_columns(_KIND).drop_nulls(keys).join(like, on=[*keys, "kind"], nulls_equal=True)
         told = both.join(others.drop_nulls(keys).select(*keys, "_undone"), on=keys)
         lines |= set(told.filter((pl.col("_undone") > first) & (pl.col("_undone") < last))["line"].to_list())
     return sorted(lines)

@@ -116,6 +116,17 @@ async def test_the_same_part_told_by_another_file_is_counted_once() -> None:
     assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
 
 
+async def test_a_part_of_one_payout_in_two_files_is_one_and_of_two_payouts_is_there_twice() -> None:
+    shop, payment, refund = await _refunded()
+    rows = [_left(payment, refund, n, n // 1_000, payout_reference=f"po-{n}") for n in (3_000, 1_000)]
+    await a_night(shop, rows[0], days=-2)
+    await a_night(shop, rows[1], days=-1)
+    await a_night(shop, rows[1], name="again.json", days=-1)
+    assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+    await a_night(shop, rows[1] | {"payout_reference": "po-3"})
+    assert (await open_findings(), await _stands(shop)) == (["DUPLICATE_LINE"], (0, 1_000, -5_000))
+
+
 async def test_no_row_is_a_part_by_its_amount_alone_or_under_another_name_of_the_pse() -> None:
     shop, payment, refund = await _refunded()
     await a_night(shop, _left(payment, refund, 3_000, pse_refund_reference="P1"), days=-1)
