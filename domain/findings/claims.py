@@ -1,8 +1,8 @@
 """What of a claim is left in PSE_CLEARING where a report tells another amount than the books, or tells nothing of it.
 
-A refund that left with another amount than ours, a capture of less, what came back with another amount than had left, a
-refund that no report proves: it goes by way of SUSPENSE where a person says that it belongs. The claim is whole again
-as soon as reports or the books say otherwise.
+A refund that left with another amount than ours, a capture of less, what came back with another amount than had left,
+a refund or payment that no report proves: it goes by way of SUSPENSE where a person says that it belongs. The claim is
+whole again as soon as reports or the books say otherwise.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,12 +31,15 @@ CROSS JOIN LATERAL (SELECT sum(amount) FILTER (WHERE effect = 'REFUND') AS gone,
     sum(amount) FILTER (WHERE effect = 'RETURN') AS came
   FROM settlement_lines WHERE refund_id = r.id AND voided_at IS NULL) l
 WHERE f.id = ANY($1::uuid[])"""
-_OF_CAPTURES: Final = """
-SELECT f.id, CASE WHEN p.withdrawn_at IS NULL THEN p.captured ELSE 0 END - l.proven AS amount
-FROM findings f JOIN payments p ON p.id = f.payment_id AND f.fingerprint = 'amount/' || p.id
+_OF_CAPTURES: Final = f"""
+SELECT f.id, CASE WHEN f.fingerprint = 'amount/' || p.id THEN c.captured - l.proven
+    WHEN l.proven IS NULL THEN c.captured END AS amount
+FROM findings f JOIN payments p ON p.id = f.payment_id
+  AND f.fingerprint IN ('amount/' || p.id, '{names.CAPTURE_MISSING}' || p.id)
+CROSS JOIN LATERAL (SELECT CASE WHEN p.withdrawn_at IS NULL THEN p.captured ELSE 0 END AS captured) c
 CROSS JOIN LATERAL (SELECT sum(amount) AS proven FROM settlement_lines
   WHERE payment_id = p.id AND effect = 'CAPTURE' AND voided_at IS NULL) l
-WHERE f.id = ANY($1::uuid[])"""
+WHERE f.id = ANY($1::uuid[])"""  # noqa: S608 - ours
 # Of money that left without us: the books have it under its name, with the amount that was told first. What came back
 # as it had left is of the same finding; what came back otherwise has its own.
 _OF_TAKEN: Final = f"""
@@ -84,6 +87,8 @@ def class_of(finding: Finding) -> str | None:
     name, refund, payment = finding.fingerprint, finding.refund_id, finding.payment_id
     if finding.kind == FindingKind.MISSING_IN_REPORT and refund is not None:
         return "REFUND" if name in (names.missing(refund), names.missing_return(refund)) else None
+    if finding.kind == FindingKind.MISSING_IN_REPORT and payment is not None:
+        return "CAPTURE" if name == names.capture_missing(payment) else None
     if finding.kind != FindingKind.AMOUNT_MISMATCH or payment is None:
         return None
     if refund is not None:

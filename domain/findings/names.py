@@ -12,6 +12,7 @@ AGAIN: Final = (
 )
 AFTER_END: Final = "after-end/"  # begins the name of news of a refund that had ended; the refund's id goes on
 VAT_OF_FINDING: Final = "vat/finding/"  # begins the name of what `vat_of_finding` tells; the finding's id goes on
+CAPTURE_MISSING: Final = "capture-missing/"  # begins the name of what `capture_missing` tells
 _CHARACTERS_MAX: Final = 600  # an index must hold it
 
 
@@ -53,6 +54,11 @@ def missing(refund_id: UUID | str) -> str:
 def missing_return(refund_id: UUID | str) -> str:
     """No report proves that this refund came back."""
     return f"missing-return/{refund_id}"
+
+
+def capture_missing(payment_id: UUID | str) -> str:
+    """No report proves this payment, though reports tell of others since."""
+    return f"{CAPTURE_MISSING}{payment_id}"
 
 
 def returned(refund_id: UUID | str) -> str:

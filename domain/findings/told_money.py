@@ -17,6 +17,7 @@ from domain.money import EXPONENTS
 from domain.platform.database import rows
 
 REST: Final = "suspense/"  # begins the fingerprint of a file's own finding
+CORRECTION: Final = "correction/"  # begins that of one about rows that give no reason
 _OF_A_PAYMENT: Final = ("duplicate/", "unclear/", "refunded-twice/")  # begin those of findings that name a payment, too
 KINDS: Final = (
     FindingKind.MISSING_IN_LEDGER,
@@ -26,6 +27,7 @@ KINDS: Final = (
     FindingKind.DUPLICATE_REFUND,
     FindingKind.UNCLEAR_LINE,
     FindingKind.AMOUNT_MISMATCH,
+    FindingKind.ADJUSTMENT_UNEXPLAINED,
 )
 _KINDS: Final = ", ".join(f"'{kind}'" for kind in KINDS)
 _SCALES: Final = " ".join(f"WHEN '{currency}' THEN {10**places}" for currency, places in EXPONENTS.items())
@@ -37,6 +39,7 @@ OF_ROWS: Final = """format('refunded-twice/%s/%s', l.payment_id, n.called),
       format('unclear/%s/%s', l.payment_id, n.called), format('unclear/%s/%s', l.payment_id, l.amount)"""
 _NAMES: Final = f"""CASE
     WHEN l.type = 'OTHER' THEN ARRAY[format('word/%s/%s', c.id, l.kind), format('words/%s/%s', c.id, r.name)]
+    WHEN l.type = 'CORRECTION' THEN ARRAY[format('{CORRECTION}%s/%s/%s/%s', c.id, l.settled_currency, l.kind, r.name)]
     WHEN l.payment_id IS NOT NULL THEN ARRAY[
       {OF_ROWS},
       CASE WHEN l.type = 'CAPTURE' THEN format('amount/%s', l.payment_id) END]

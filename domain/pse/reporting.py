@@ -117,10 +117,11 @@ class ReadReport:
 SETTLED: Final = pl.Decimal(28, 8)
 
 # The canonical columns of a report, in this order. A line is of `type` CAPTURE, REFUND, CHARGEBACK,
-# CHARGEBACK_REVERSED, FEE, PAYOUT, RESERVE (held back, or let go), ADJUSTMENT (of no payment: a correction, a yield),
-# TRANSFER (to or from another balance at the PSE) or OTHER (nobody knows), and its `state` is SUCCEEDED, PENDING,
-# FAILED or RETURNED (money of a refund that had left came back). `amount` is of the transaction, in minor units of
-# `currency`, never negative.
+# CHARGEBACK_REVERSED, FEE, PAYOUT, RESERVE (held back, or let go), ADJUSTMENT (of no payment, and known why: a yield,
+# a purchase), CORRECTION (the PSE took or gave money, and its word does not say why), TRANSFER (to or from another
+# balance at the PSE) or OTHER (nobody knows), and its `state` is SUCCEEDED, PENDING, FAILED or RETURNED (
+# money of a refund that had left came back). `amount` is of the transaction, in minor units of `currency`, never
+# negative.
 # `settled_*`: what it did to the merchant's balance at the PSE, signed, in major units of `settled_currency`: the net
 # is the gross with the fee, the tax on the fee where the PSE shows it apart, and the tax withheld, which are negative
 # where they cost. What moved nothing there, or what the report does not say, is null.

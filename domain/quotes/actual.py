@@ -1,7 +1,7 @@
 """What refunds have cost: what the lines of valid reports say of them, and nothing else."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -10,7 +10,7 @@ from domain.money import EXPONENTS, Money
 from domain.platform.database import rows
 from domain.settlements.fees import THEIRS
 
-# The line that proves each refund, beside that of its payment's capture.
+# The lines that prove each refund, beside that of its payment's capture.
 _LINES: Final = f"""
 SELECT l.refund_id, l.line, r.name, l.business_date, l.amount, l.currency, l.settled_currency,
   {THEIRS} AS fee, abs(l.settled_gross) AS gross,
@@ -19,12 +19,14 @@ FROM settlement_lines l JOIN reports r ON r.id = l.report_id
 LEFT JOIN LATERAL (SELECT c.settled_gross, c.amount FROM settlement_lines c WHERE c.payment_id = l.payment_id
     AND c.effect = 'CAPTURE' AND c.voided_at IS NULL AND c.settled_currency = l.settled_currency
     AND c.currency = l.currency ORDER BY c.id LIMIT 1) AS c ON true
-WHERE l.refund_id = ANY($1) AND l.effect = 'REFUND' AND l.voided_at IS NULL"""  # noqa: S608 - ours, and bound
+WHERE l.refund_id = ANY($1) AND l.effect = 'REFUND' AND l.voided_at IS NULL ORDER BY l.id"""  # noqa: S608 - ours, and bound
 
 
 @dataclass(frozen=True, slots=True)
 class Actual:
-    """What a refund has cost by the report that proves it. None: the report does not say it. Gains are below zero."""
+    """What a refund has cost by the report that proves it, or its first part: all parts together. None: they do not say
+    it. Gains are below zero.
+    """
 
     report: str
     line: int
@@ -39,7 +41,21 @@ class Actual:
 
 async def of_refunds(refund_ids: Sequence[UUID]) -> dict[UUID, Actual]:
     """Of each refund that a valid report proves."""
-    return {row["refund_id"]: _actual(row) for row in await rows(_LINES, list(refund_ids))}
+    made: dict[UUID, Actual] = {}
+    for row in await rows(_LINES, list(refund_ids)):
+        one, first = _actual(row), made.get(row["refund_id"])
+        made[row["refund_id"]] = one if first is None else _together(first, one)
+    return made
+
+
+def _together(first: Actual, part: Actual) -> Actual:
+    if first.currency is None or first.currency != part.currency:
+        return replace(first, currency=None, fee=None, fx=None)
+    return replace(first, fee=_sum(first.fee, part.fee), fx=_sum(first.fx, part.fx))
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
 
 
 def _actual(row: Mapping[str, Any]) -> Actual:

@@ -16,7 +16,17 @@ Line = dict[str, Any]  # a line with the columns of domain/reconciliation/match
 # What `agreed` looks at.
 AGREEING: Final = (
     *("type", "effect", "amount", "reference", "pse_refund_reference", "by_amount", "booked_at"),
-    *("payment_id", "payment_captured", "refund_id", "refund_amount", "capture_told", "again", "came_of", "unclear"),
+    *(
+        "payment_id",
+        "payment_captured",
+        "refund_id",
+        "refund_amount",
+        "refund_told",
+        "capture_told",
+        "again",
+        "came_of",
+        "unclear",
+    ),
 )
 
 
@@ -39,19 +49,19 @@ def of_amounts(connection: Connection, run: ReconciliationRun, lines: pl.DataFra
     """Refunds that the report has with another amount, payments of which reports tell another sum of captures, and
     what came back with another amount than had left.
     """
-    refunds = lines.filter((pl.col("effect") == Effect.REFUND.value) & (pl.col("amount") != pl.col("refund_amount")))
+    refunds = lines.filter(pl.col("refund_told") != pl.col("refund_amount")).unique("refund_id", keep="first")
     payments = lines.filter(pl.col("capture_told") != pl.col("payment_captured")).unique("payment_id", keep="first")
     back = lines.filter(~pl.col("again") & (pl.col("amount") != pl.col("came_of")))
     return [
         *(_amount(connection, run, line, "payment") for line in payments.sort("line").iter_rows(named=True)),
-        *(_amount(connection, run, line, "refund") for line in refunds.iter_rows(named=True)),
+        *(_amount(connection, run, line, "refund") for line in refunds.sort("line").iter_rows(named=True)),
         *(_came_back(connection, run, line) for line in back.iter_rows(named=True)),
     ]
 
 
 def _amount(connection: Connection, run: ReconciliationRun, line: Line, noun: str) -> Found:
     known = line["payment_captured"] if noun == "payment" else line["refund_amount"]
-    told = line["capture_told"] if noun == "payment" else line["amount"]
+    told = line["capture_told"] if noun == "payment" else line["refund_told"]
     name = line["payment_reference"] if noun == "payment" else line["refund_reference"]
     said, ours = Money(told, line["currency"]), Money(known, line["currency"])
     return _found(
@@ -158,7 +168,7 @@ def unclear(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame)
 
 def agreed(lines: pl.DataFrame) -> Sequence[str]:
     """Fingerprints of amounts that agree now, and of money that came back and is clear now."""
-    settled = lines.filter((pl.col("effect") == Effect.REFUND.value) & (pl.col("amount") == pl.col("refund_amount")))
+    settled = lines.filter(pl.col("refund_told") == pl.col("refund_amount"))
     whole = lines.filter(pl.col("capture_told") == pl.col("payment_captured"))["payment_id"].unique()
     back = lines.filter(pl.col("by_amount") & (pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null())
     clear = {_of_unclear({**line, "unclear": one}) for line in back.iter_rows(named=True) for one in _UNCLEAR}

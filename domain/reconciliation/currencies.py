@@ -21,11 +21,14 @@ from domain.reconciliation.no_longer import GONE
 LINES_MAX: Final = 100  # findings of one file
 _IN_ANOTHER: Final = "A report tells of the refund, in another currency."
 _NAMED: Final = pl.coalesce("payment_reference", "payment_alias", "order_reference")
+_OPEN: Final = """SELECT DISTINCT refund_id FROM findings WHERE merchant_id = $1 AND refund_id = ANY($2::uuid[])
+  AND kind = 'CURRENCY_MISMATCH' AND resolved_at IS NULL"""
 _KEY: Final = ["_named", "_reference", "currency"]
-# A refund `r` of which a line in another currency tells, as a finding says that may end by itself.
+# A refund `r` of which a line in another currency tells, as a finding says: once a person has dealt with what the line
+# moved, the claim itself is missing.
 TOLD_OF_REFUND: Final = (
-    "EXISTS (SELECT 1 FROM findings f WHERE f.merchant_id = r.merchant_id AND f.refund_id = r.id "  # noqa: S608 - ours
-    f"AND f.kind = 'CURRENCY_MISMATCH' AND {findings.MAY_END})"
+    "EXISTS (SELECT 1 FROM findings f WHERE f.merchant_id = r.merchant_id AND f.refund_id = r.id "
+    "AND f.kind = 'CURRENCY_MISMATCH' AND f.resolved_at IS NULL)"
 )
 _LINE: Final = """SELECT 1 FROM settlement_lines l JOIN reports r ON r.id = l.report_id WHERE r.connection_id = $2
   AND r.superseded_at IS NULL AND l.payment_id IS NULL AND l.voided_at IS NULL AND {name} = f.detail ->> 'payment'
@@ -120,10 +123,12 @@ def of_file(connection: Connection, name: str) -> Sequence[str]:
 
 
 async def not_missing(connection: Connection, found: Sequence[Found]) -> None:
-    """A refund that is told in another currency is not missing in the reports."""
-    told = [names.missing(one.refund_id) for one in found if one.refund_id is not None]
-    if told:
-        await findings.resolve_all(connection.merchant_id, told, _IN_ANOTHER)
+    """A refund that is told in another currency is not missing in the reports, while nobody has dealt with that."""
+    told = [one.refund_id for one in found if one.refund_id is not None]
+    open_ones = await rows(_OPEN, connection.merchant_id, told) if told else []
+    if open_ones:
+        missing = [names.missing(row["refund_id"]) for row in open_ones]
+        await findings.resolve_all(connection.merchant_id, missing, _IN_ANOTHER)
 
 
 async def close(connection: Connection) -> None:

@@ -16,7 +16,18 @@ from domain.money import Money
 from domain.payments import taken_otherwise
 from domain.platform.database import execute, rows
 from domain.pse.expected import Covers
-from domain.reconciliation import back_no_longer, compare, currencies, expected, no_longer, proven, suspended, unknown
+from domain.reconciliation import (
+    back_no_longer,
+    compare,
+    corrections,
+    currencies,
+    expected,
+    no_longer,
+    proven,
+    suspended,
+    unknown,
+    unproven,
+)
 from domain.reconciliation.known import Known
 from domain.reconciliation.parts import LineParts
 from domain.refunds import returned
@@ -44,13 +55,16 @@ async def flag(connection: Connection, run: ReconciliationRun, name: str, effect
     `parts`: what the books have of the payments that each frame of lines names.
     """
     still, found, named = set[str](), list[Found](), list[Known]()
-    otherwise_told, unknown_told = list[pl.DataFrame](), list[pl.DataFrame]()
+    otherwise_told, unknown_told, corrected = list[pl.DataFrame](), list[pl.DataFrame](), list[pl.DataFrame]()
     for some, known in zip(effects, parts.known(), strict=True):
         named.append(currencies.concerned(some, known))
         otherwise_told.append(currencies.telling(some))
         unknown_told.append(unknown.telling(some))
+        corrected.append(corrections.telling(some))
+        amounts = compare.of_amounts(connection, run, some)
+        await findings.renew(amounts)
         found += [
-            *compare.of_amounts(connection, run, some),
+            *amounts,
             *await reversals.needed(compare.vat_reversals(connection, run, some)),
             *_registered_twice(connection, run, some, known.payments),
             *compare.duplicates(connection, run, some),
@@ -62,6 +76,9 @@ async def flag(connection: Connection, run: ReconciliationRun, name: str, effect
             found = []
     otherwise = currencies.of_lines(connection, run, name, pl.concat(otherwise_told), named)
     found += [*unknown.of_lines(connection, run, name, pl.concat(unknown_told)), *otherwise]
+    unexplained = corrections.of_lines(connection, run, name, pl.concat(corrected))
+    await findings.renew(unexplained)
+    found += unexplained
     still |= await _open(found)
     await _resolve_what_agrees(connection, name, effects, still)
     await currencies.not_missing(connection, otherwise)
@@ -91,8 +108,10 @@ async def close(connection: Connection, name: str) -> None:
     if FindingKind.MISSING_IN_REPORT in opened:
         await _resolve_returns(connection)
         await proven.found_again(connection)
+        await unproven.close(connection)
     await currencies.proven_since(connection)
     await currencies.close(connection)
+    await corrections.close(connection)
     await returned.flag(connection)
     await suspended.flag(connection)
 
@@ -143,6 +162,7 @@ async def flag_missing(
         returns = await _missing_returns(connection, run, fetched_at, told)
         await findings.open_findings(returns)
         await findings.open_again_what_agreed(returns)
+    await unproven.flag(connection)
     await execute(
         "UPDATE findings SET run_id = $1 WHERE connection_id = $2 AND run_id IS NULL AND created_at >= $3",
         run.id,

@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from domain.models.settlements import Effect
-from domain.reconciliation import captures, nameless
+from domain.reconciliation import captures, nameless, refund_parts
 from domain.settlements import own_lines
 
 PAYMENT_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
@@ -182,12 +182,14 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     `came_of`: how much (minor units) of the same had left, of what came back by name. `again`: the report
     has told the same before, so the line does nothing. `first_name`: the PSE's name under which reports of this kind
     have told the refund of the line first; under another name it is another movement, and so `again`, too.
+    `refund_told`: refund_parts.
     """
     refunds = matched.filter(pl.col("type") == "REFUND")
     if refunds.is_empty():
-        none = {"came_of": pl.lit(None, pl.Int64), "first_name": pl.lit(None, pl.String)}
+        none = {name: pl.lit(None, pl.Int64) for name in ("came_of", "refund_told")}
+        none["first_name"] = pl.lit(None, pl.String)
         return matched.with_columns(effect=_EFFECT_OF_OTHERS, again=_AGAIN_OF_OTHERS, **none)
-    made = _of_refunds(refunds, settled).select("line", "effect", "again", "came_of", "first_name")
+    made = _of_refunds(refunds, settled).select("line", "effect", "again", "came_of", "refund_told", "first_name")
     return _beside(matched, made).with_columns(
         effect=pl.coalesce("effect", _EFFECT_OF_OTHERS), again=pl.coalesce("again", _AGAIN_OF_OTHERS)
     )
@@ -217,7 +219,8 @@ def _of_refunds(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     once = pl.when("again").then(pl.lit(Effect.NONE.value)).otherwise(pl.col("effect"))
     dropped = [f"_{by}_{effect}" for by in ("name", "refund") for effect in Effect]
     helping = ("_here", "_gone", "_taken", "_paid_otherwise", "name")
-    return made.with_columns(once.alias("effect")).drop(*helping, *dropped).collect()
+    whole = made.with_columns(once.alias("effect")).collect()
+    return refund_parts.place(whole, settled, _OF_ANOTHER_NAME).drop(*helping, *dropped)
 
 
 def _with_had(lines: pl.DataFrame, settled: pl.DataFrame, by: str, index: list[str]) -> pl.DataFrame:

@@ -56,10 +56,9 @@ _REFUNDS: Final = _OVER.format(
     "refunds r",
     "AMOUNT_MISMATCH",
     "r.id = f.refund_id AND f.fingerprint IN ('amount/' || r.id, 'amount/back/' || r.id) "
-    "AND NOT EXISTS (SELECT 1 FROM settlement_lines l "
-    "  WHERE l.refund_id = r.id AND l.voided_at IS NULL AND l.amount <> r.amount "
+    "AND NOT EXISTS (SELECT 1 FROM settlement_lines l WHERE l.refund_id = r.id AND l.voided_at IS NULL "
     "  AND f.fingerprint = CASE l.effect WHEN 'REFUND' THEN 'amount/' || r.id "
-    "    WHEN 'RETURN' THEN 'amount/back/' || r.id END)",
+    "    WHEN 'RETURN' THEN 'amount/back/' || r.id END HAVING sum(l.amount) <> r.amount)",
 )
 # Money of nobody that came back with another amount than had left.
 _BACK: Final = _OVER.format(
@@ -99,11 +98,12 @@ _TWICE: Final = _OVER.format(
 
 # Rows that were there twice, or that came back without a name: what counts nowhere tells so still, as told_money names
 # it. Of a row that is left alone its report counts this one, or another one does: only beside its equal, or where that
-# one is of another payout, is a row there twice.
+# one is of another payout or this one is booked beside it (refund_parts), is a row there twice.
 _EQUAL: Final = f"""SELECT 1 FROM settlement_lines o WHERE o.payment_id = l.payment_id AND o.id <> l.id
   AND o.voided_at IS NULL AND o.type = l.type AND o.state = l.state
   AND (o.refund_id = l.refund_id OR {told_money.CALLED.replace("l.", "o.")} = n.called)
-  AND (o.report_id = l.report_id OR (o.effect <> 'NONE' AND o.payout_reference <> l.payout_reference))"""  # noqa: S608 - ours
+  AND (o.report_id = l.report_id OR (o.effect <> 'NONE' AND (o.payout_reference <> l.payout_reference
+    OR l.booked_as = 'UNEXPLAINED')))"""  # noqa: S608 - ours
 _ROWS: Final = f"""SELECT f.id, $3::text AS said FROM findings f WHERE f.merchant_id = $1 AND f.connection_id = $2
   AND {findings.MAY_END} AND f.kind IN ('DUPLICATE_LINE', 'DUPLICATE_REFUND', 'UNCLEAR_LINE')
   AND length(f.fingerprint) < 600 AND split_part(f.fingerprint, '/', 1) IN ('duplicate', 'refunded-twice', 'unclear')

@@ -109,13 +109,14 @@ SETTLEMENTS: Final[Mapping[str, str]] = {
         WHERE @(s.payment_id) AND (r.id IS NULL
            OR (s.payment_id IS NOT NULL AND (p.id IS NULL OR p.connection_id <> r.connection_id))
            OR (s.refund_id IS NOT NULL AND (f.id IS NULL OR f.payment_id <> s.payment_id)))""",
-    "settled: a refund has left and come back in one line each, and in none if a person paid it from the bank": """
+    "settled: a refund has left in one line, or in parts of it, and come back in one; in none if the bank paid it": """
         SELECT format('refund %s: %s lines that it left, %s that it came back, from the bank: %s', f.id,
                       count(*) FILTER (WHERE s.effect = 'REFUND'), count(*) FILTER (WHERE s.effect = 'RETURN'),
                       f.paid_by_bank_transfer) AS detail, f.payment_id
         FROM settlement_lines s JOIN refunds f ON f.id = s.refund_id
         WHERE @(f.payment_id) AND s.voided_at IS NULL AND s.effect IN ('REFUND', 'RETURN') GROUP BY f.id
-        HAVING f.paid_by_bank_transfer OR count(*) FILTER (WHERE s.effect = 'REFUND') > 1
+        HAVING f.paid_by_bank_transfer OR (count(*) FILTER (WHERE s.effect = 'REFUND') > 1
+             AND sum(s.amount) FILTER (WHERE s.effect = 'REFUND') > f.amount)
            OR count(*) FILTER (WHERE s.effect = 'RETURN') > 1""",
     # The night that reads the second one says so, after it has written it.
     "refunded twice: two names that one kind of report has for a refund of ours are found": """

@@ -35,8 +35,11 @@ _QUERY = (
     "UPDATE reports SET repeat_since = clock_timestamp() WHERE id IN (SELECT r.id FROM reports r "
     "  WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND r.retired_at IS NULL AND r.id IN ("
     "    SELECT l.report_id FROM changed c JOIN settlement_lines l ON l.payment_id = c.payment_id AND l.type = c.type "
-    "    WHERE l.report_id <> $3 AND l.voided_at IS NULL AND l.effect = 'NONE' "
+    "    WHERE l.report_id <> $3 AND l.voided_at IS NULL AND ((l.effect = 'NONE' "
     "      AND (NOT c.told OR (l.state = 'RETURNED' AND NOT (l.by_amount AND l.refund_id IS NULL)))) "
+    # Another part of it is told less of, or is one part of more.
+    "      OR (l.effect = 'REFUND' AND NOT c.told AND EXISTS (SELECT 1 FROM refunds f WHERE f.id = l.refund_id "
+    "        AND f.amount <> l.amount)))) "
     "  FOR NO KEY UPDATE SKIP LOCKED) RETURNING id"
 )
 # Money of no payment that the old report had counted, and the new one does not, or less often: the reports that tell it

@@ -68,7 +68,7 @@ async def document(reversal: VatReversal, paper: Paper, cause: Cause) -> None:
     if await posting.output_vat(reversal.payment_id) < reversal.amount:
         await _to_review(reversal, Review.EXCEEDS_DECLARED)
         return
-    await posting.post(reversal, Entry.VAT_DOCUMENTED, cause)
+    await posting.post(reversal, Entry.VAT_DOCUMENTED, cause, paper_on=paper.issued_on)
     reversal.state, reversal.booked, reversal.reason = ReversalState.DOCUMENTED, Booked.DOCUMENTED, None
     reversal.document_number, reversal.document_on = paper.number, paper.issued_on
     await _decided(reversal, cause)
@@ -85,7 +85,7 @@ async def undocument(reversal: VatReversal, refund: Refund, cause: Cause, why: s
     """The document is gone (canceled, or revised): what it had booked is undone by adding."""
     if reversal.booked is not Booked.DOCUMENTED:
         return
-    await posting.post(reversal, Entry.VAT_DOCUMENTED, cause, undo=True)
+    await posting.post(reversal, Entry.VAT_DOCUMENTED, cause, paper_on=reversal.document_on, undo=True)
     declared = reversal.period
     reversal.booked, reversal.settled_on = Booked.NOTHING, None
     reversal.document_number, reversal.document_on, reversal.period = None, None, None
@@ -159,7 +159,7 @@ async def counter(reversal: VatReversal, refund: Refund, paper: Paper, cause: Ca
     """
     if reversal.reason != Review.RETURNED_AFTER_DOCUMENT:
         raise _refused(reversal, "A counter-document is for a refund that came back after its document.")
-    await posting.post(reversal, Entry.VAT_DOCUMENTED, cause, undo=True)
+    await posting.post(reversal, Entry.VAT_DOCUMENTED, cause, paper_on=paper.issued_on, undo=True)
     reversal.booked, reversal.settled_on = Booked.NOTHING, None
     reversal.document_number, reversal.document_on = paper.number, paper.issued_on
     said = f"Counter-document {paper.number} of {paper.issued_on} undoes it."

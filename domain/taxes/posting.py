@@ -1,5 +1,6 @@
 """What a reversal books: VAT documented, VAT lost, and either of them undone by adding the same, turned round."""
 
+from datetime import date
 from uuid import UUID
 
 from domain.books import ledger
@@ -15,13 +16,18 @@ SELECT coalesce(sum(CASE WHEN credit = 'OUTPUT_VAT' THEN amount ELSE 0 END
 FROM ledger_entries WHERE payment_id = $1 AND (debit = 'OUTPUT_VAT' OR credit = 'OUTPUT_VAT')"""
 
 
-def cause_of(reversal_id: UUID, sequence: int) -> str:
-    """What the ledger calls a reversal's posting: none is made twice."""
-    return f"vat/{reversal_id}/{sequence}"
+def cause_of(reversal_id: UUID, sequence: int, paper_on: date | None = None) -> str:
+    """What the ledger calls a reversal's posting: none is made twice. `paper_on`: of which day its document is."""
+    return f"vat/{reversal_id}/{sequence}" + ("" if paper_on is None else f"/{paper_on}")
 
 
-async def post(reversal: VatReversal, entry: Entry, cause: Cause, *, undo: bool = False) -> None:
-    """Post an entry of the reversal inside the caller's transaction, which has locked it. Its sequence grows by one."""
+async def post(
+    reversal: VatReversal, entry: Entry, cause: Cause, *, paper_on: date | None = None, undo: bool = False
+) -> None:
+    """Post an entry of the reversal inside the caller's transaction, which has locked it. Its sequence grows by one.
+
+    `paper_on`: of which day the document is that it is about (taxes/report).
+    """
     reversal.sequence += 1
     await ledger.post(
         [
@@ -33,7 +39,7 @@ async def post(reversal: VatReversal, entry: Entry, cause: Cause, *, undo: bool 
                 amount=reversal.amount,
                 currency=reversal.currency,
                 accounting_date=await ledger.today(reversal.merchant_id),
-                cause=cause_of(reversal.id, reversal.sequence),
+                cause=cause_of(reversal.id, reversal.sequence, paper_on),
                 request_id=cause.request_id,
                 payment_id=reversal.payment_id,
                 refund_id=reversal.refund_id,

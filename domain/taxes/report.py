@@ -24,12 +24,12 @@ _NOBODYS: Final = f"""
     SELECT v.id AS whose, coalesce({_PLACE.format(of="v", store="p.store_id")}, m.country) AS country, p.store_id,
         v.currency, NULL::varchar AS rule_id,
         NULL::varchar AS rules_version, r.tax AS amount, 'NEEDED' AS state, NULL::date AS due_on,
-        coalesce(d.account = 'OUTPUT_VAT' AND d.month = $2, false) AS is_documented, false AS is_declared,
+        false AS is_documented, false AS is_declared,
         false AS is_lost, d.account IS NULL AND to_char(r.started_at AT TIME ZONE m.zone, 'YYYY-MM') <= $2 AS has_left
     FROM finding_resolutions r JOIN findings v ON v.merchant_id = r.merchant_id
       AND v.fingerprint = 'vat/finding/' || r.finding_id
     JOIN payments p ON p.id = v.payment_id JOIN merchants m ON m.id = v.merchant_id
-    LEFT JOIN LATERAL (SELECT s.account, to_char(s.started_at AT TIME ZONE m.zone, 'YYYY-MM') AS month
+    LEFT JOIN LATERAL (SELECT s.account
       FROM finding_resolutions s WHERE s.finding_id = v.id AND s.started_at IS NOT NULL AND s.ended_at IS NULL) AS d
       ON true
     WHERE r.merchant_id = $1 AND r.tax > 0 AND r.started_at IS NOT NULL AND r.ended_at IS NULL"""  # noqa: S608 - ours
@@ -60,28 +60,61 @@ losses AS (
     LEFT JOIN vat_reversals v ON l.kind = 'vat' AND v.id = l.of_id
     LEFT JOIN finding_resolutions r ON l.kind = 'finding' AND r.id = l.of_id
     WHERE l.amount <> 0)"""  # noqa: S608 - ours
+# What documents took back, or no longer do, by the document's month while that is open: once it is closed, by the day
+# on which the ledger has it. Entries say of which day their document is; older ones do not, and the one that stands has
+# it in its reversal.
+_PAPERS: Final = f"""
+closings AS MATERIALIZED (SELECT last_day, confirmed_at FROM period_closings
+    WHERE merchant_id = $1 AND confirmed_at IS NOT NULL),
+papers AS MATERIALIZED (
+    SELECT e.id, e.connection_id, e.store_id, e.currency, e.cause, e.accounting_date, e.booked_at,
+        CASE e.debit WHEN 'OUTPUT_VAT' THEN e.amount ELSE -e.amount END AS amount FROM ledger_entries e, around
+    WHERE e.merchant_id = $1 AND e.entry = 'VAT_DOCUMENTED' AND e.accounting_date >= first_day
+      AND e.accounting_date < coalesce((SELECT min(confirmed_at)::date + 2 FROM closings WHERE last_day >= behind - 1),
+        'infinity')
+    UNION SELECT e.id, e.connection_id, e.store_id, e.currency, e.cause, e.accounting_date, e.booked_at,
+        CASE e.debit WHEN 'OUTPUT_VAT' THEN e.amount ELSE -e.amount END FROM around, vat_reversals v
+      JOIN ledger_entries e ON e.refund_id = v.refund_id AND e.entry = 'VAT_DOCUMENTED'
+    WHERE v.merchant_id = $1 AND v.booked = 'DOCUMENTED' AND v.document_on >= first_day AND v.document_on < behind),
+dated AS (SELECT p.*, v.id AS reversal_id, r.finding_id, v.country, v.rule_id, v.rules_version,
+        coalesce(CASE k.kind WHEN 'vat' THEN nullif(split_part(p.cause, '/', 4), '')::date END,
+          CASE WHEN v.booked = 'DOCUMENTED' AND split_part(p.cause, '/', 3) = v.sequence::text THEN v.document_on END,
+          p.accounting_date) AS paper_on
+    FROM papers p CROSS JOIN LATERAL (SELECT split_part(p.cause, '/', 1) AS kind,
+        CASE WHEN p.cause ~ '^(vat|finding)/' THEN split_part(p.cause, '/', 2)::uuid END AS id) k
+    LEFT JOIN vat_reversals v ON k.kind = 'vat' AND v.id = k.id
+    LEFT JOIN finding_resolutions r ON k.kind = 'finding' AND r.id = k.id),
+documented AS (
+    SELECT coalesce(d.reversal_id, d.finding_id) AS whose, coalesce(d.country,
+        {_PLACE.format(of="d", store="d.store_id")}, m.country) AS country, d.store_id, d.currency, d.rule_id,
+        d.rules_version, sum(d.amount) AS amount, 'DOCUMENTED' AS state, NULL::date AS due_on, true AS is_documented,
+        false AS is_declared, false AS is_lost, false AS has_left
+    FROM around, merchants m, dated d CROSS JOIN LATERAL (SELECT CASE WHEN d.booked_at > (SELECT min(confirmed_at)
+        FROM closings WHERE last_day >= d.paper_on) THEN d.accounting_date ELSE d.paper_on END AS counts_on) c
+    WHERE m.id = $1 AND c.counts_on >= first_day AND c.counts_on < behind
+    GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(d.amount) <> 0)"""  # noqa: S608 - ours
 # Documented by the document's month; declared by the return's, which stays as it was filed, whatever comes after; lost
 # by the ledger's; what waits is of refunds that had left by the end of the month, as it stands now.
 _LINES: Final = f"""
 WITH around AS (SELECT to_date($2, 'YYYY-MM') AS first_day,
     (to_date($2, 'YYYY-MM') + interval '1 month')::date AS behind),
 found AS (
-    SELECT v.id FROM vat_reversals v, around WHERE merchant_id = $1 AND booked = 'DOCUMENTED'
-      AND document_on >= first_day AND document_on < behind
-    UNION SELECT id FROM vat_reversals WHERE merchant_id = $1 AND period = $2
+    SELECT id FROM vat_reversals WHERE merchant_id = $1 AND period = $2
     UNION SELECT id FROM vat_reversals WHERE merchant_id = $1 AND state IN ('NEEDED', 'NEEDS_REVIEW')),
 ours AS (
-    SELECT v.*, v.id AS whose, to_char(document_on, 'YYYY-MM') = $2 AND booked = 'DOCUMENTED' AS is_documented,
-        period = $2 AS is_declared, false AS is_lost, to_char(coalesce(event_on, paid_on), 'YYYY-MM') <= $2 AS has_left
+    SELECT v.*, v.id AS whose, false AS is_documented, period = $2 AS is_declared, false AS is_lost,
+        to_char(coalesce(event_on, paid_on), 'YYYY-MM') <= $2 AS has_left
     FROM found JOIN vat_reversals v USING (id)),
-nobodys AS ({_NOBODYS}),{_BOOKED},
+nobodys AS ({_NOBODYS}),{_BOOKED},{_PAPERS},
 mine AS (SELECT * FROM (
-      SELECT {_COLUMNS} FROM ours UNION ALL SELECT {_COLUMNS} FROM nobodys UNION ALL SELECT {_COLUMNS} FROM losses)
+      SELECT {_COLUMNS} FROM ours UNION ALL SELECT {_COLUMNS} FROM nobodys UNION ALL SELECT {_COLUMNS} FROM losses
+      UNION ALL SELECT {_COLUMNS} FROM documented)
       AS each
     WHERE ($3::uuid[] IS NULL OR store_id = ANY($3))
       AND ($4::varchar IS NULL OR country = $4) AND ($5::uuid IS NULL OR store_id = $5))
 SELECT m.country, m.store_id, s.code AS store, m.currency, m.rule_id,
-    coalesce(sum(amount) FILTER (WHERE is_documented), 0) AS documented,
+    coalesce(sum(amount) FILTER (WHERE is_documented AND amount > 0), 0) AS documented,
+    coalesce(-sum(amount) FILTER (WHERE is_documented AND amount < 0), 0) AS undocumented,
     coalesce(sum(amount) FILTER (WHERE is_declared), 0) AS declared,
     coalesce(sum(amount) FILTER (WHERE is_lost AND amount > 0), 0) AS lost,
     coalesce(-sum(amount) FILTER (WHERE is_lost AND amount < 0), 0) AS found_again,
@@ -106,6 +139,7 @@ class TaxLine:
     currency: str
     rule_id: str | None
     documented: int
+    undocumented: int  # documents that are undone, by a counter-document or of a month that was closed before
     declared: int
     lost: int
     found_again: int  # lost in an earlier month; with `lost` it is what the ledger's VAT_LOST has moved by
@@ -130,5 +164,5 @@ async def of_month(
     found = await rows(_LINES, scope.merchant_id, period, stores, country, store_id, limit + 1)
     if len(found) > limit:
         raise InvalidInput(f"The report has more than {limit} lines; name a country or a store.", path=["country"])
-    sums = ("documented", "declared", "lost", "found_again", "pending", "review")
+    sums = ("documented", "undocumented", "declared", "lost", "found_again", "pending", "review")
     return [TaxLine(**{**row, **{name: int(row[name]) for name in sums}}) for row in found]

@@ -30,8 +30,8 @@ _RULES: Final = """query Rules($country: String!, $on: Date!) { taxRules(country
   says rate instrument deadline deadlineNumber status confidence isSure source version } }"""
 _REPORT: Final = """query Report($period: String!, $country: String) { vatReport(period: $period, country: $country) {
   country store currency ruleName reversals overdue rulesVersions documented { display minorUnits }
-  declared { display minorUnits } lost { display minorUnits } foundAgain { display minorUnits }
-  pending { display minorUnits }
+  undocumented { display minorUnits } declared { display minorUnits } lost { display minorUnits }
+  foundAgain { display minorUnits } pending { display minorUnits }
   review { display minorUnits } } }"""
 _DOCUMENT: Final = f"""mutation Document($input: VatReversalDocumentInput!) {{ vatReversalDocument(input: $input) {{
   reversal {{ {_REVERSAL} }} {client.ERRORS} }} }}"""
@@ -51,7 +51,7 @@ _ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnno
   file {{ id }} uploadPath {client.ERRORS} }} }}"""
 _IMPORT: Final = f"""mutation Import($input: TaxDocumentImportInput!) {{ taxDocumentImport(input: $input) {{
   imported {{ new same revised canceled matched unreadCount unread {{ where why }} }} {client.ERRORS} }} }}"""
-_SUMS: Final = ("documented", "declared", "lost", "foundAgain", "pending", "review")
+_SUMS: Final = ("documented", "undocumented", "declared", "lost", "foundAgain", "pending", "review")
 
 
 class OutputFormat(StrEnum):

@@ -81,8 +81,8 @@ class BooksQuery:
         return await statements.statement(info, wanted, first, after)
 
     @strawberry.field(
-        description="How old what is open is, of PSE_CLEARING, REFUNDS_PAYABLE, SUSPENSE, PAYOUTS_IN_TRANSIT and "
-        "VAT_REVERSAL_PENDING. Needs READ_LEDGER."
+        description="How old what is open is, of PSE_CLEARING, REFUNDS_PAYABLE, SUSPENSE, PAYOUTS_IN_TRANSIT, "
+        "VAT_REVERSAL_PENDING, PSE_RESERVE, PSE_TRANSFERS and FX_CLEARING. Needs READ_LEDGER."
     )
     async def ageing(
         self,

@@ -73,7 +73,13 @@ class VatReportLine:
     store: str = strawberry.field(description="Its code.")
     currency: CurrencyCode
     rule_name: str | None
-    documented: Money = strawberry.field(description="Taken back by documents of the month.")
+    documented: Money = strawberry.field(
+        description="Taken back by documents of the month, or of one that was closed before they were booked."
+    )
+    undocumented: Money = strawberry.field(
+        description="What documents no longer take back: by a counter-document of the month, or because one of a month "
+        "that was closed before is canceled or revised."
+    )
     declared: Money = strawberry.field(description="Declared in the month's return.")
     lost: Money = strawberry.field(description="Booked as lost in the month; whatever comes of it later, it stays.")
     found_again: Money = strawberry.field(
@@ -88,7 +94,7 @@ class VatReportLine:
 
     @classmethod
     def of(cls, line: report.TaxLine) -> "VatReportLine":
-        sums = ("documented", "declared", "lost", "found_again", "pending", "review")
+        sums = ("documented", "undocumented", "declared", "lost", "found_again", "pending", "review")
         return cls(
             country=line.country,
             store_id=strawberry.ID(str(line.store_id)),

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from jobs.synth.labelled.layouts.stripe import AT_THE_BANK
-from jobs.synth.labelled.stories import CHARGED, DISPUTED, REPORTED, Story, taxed
+from jobs.synth.labelled.stories import CHARGED, DISPUTED, NAMED, REPORTED, Story, in_parts, taxed
 from jobs.synth.labelled.teller import Subject, Teller
 
 SHOPPERS: Final = "JPY"  # what they pay in where the PSE converts
@@ -21,6 +21,7 @@ _ALWAYS: Final = (
 )
 
 
+_NO_REASON: Final = "ADJUSTMENT_UNEXPLAINED"
 _OF_VAT: Final = ("VAT_DOCUMENT_DIFFERS", "VAT_REVERSAL_OVERDUE", "VAT_REVERSAL_NEEDED")
 
 
@@ -137,7 +138,7 @@ def fees_of_one_second(t: Teller) -> None:
     """Several fees of one amount in one second, none of which names anything."""
     for _ in range(3):
         t.tell("FEE", None, 326, at=t.moment(0, 70_000))
-    kinds = ("UNKNOWN_LINE", "DUPLICATE_LINE", "FEE_MISMATCH", "BATCH_UNBALANCED", "UNCLEAR_LINE")
+    kinds = ("UNKNOWN_LINE", "DUPLICATE_LINE", "FEE_MISMATCH", "BATCH_UNBALANCED", "UNCLEAR_LINE", _NO_REASON)
     t.fine(*kinds, about=[Subject("word", name={"adyen": "MiscCosts"}.get(t.pse, "fee"))])
 
 
@@ -145,7 +146,8 @@ def fee_of_the_next_batch(t: Teller) -> None:
     """A fee of a day that stands in the next day's file, beside another of the same amount."""
     for on in (0, 1):
         t.tell("FEE", None, 706, on, at=t.moment(0, 70_001))
-    t.fine("DUPLICATE_LINE", "FEE_MISMATCH", "BATCH_UNBALANCED", about=[Subject("word", name=f"fee-{t.day()}")])
+    kinds = ("DUPLICATE_LINE", "FEE_MISMATCH", "BATCH_UNBALANCED", _NO_REASON)
+    t.fine(*kinds, about=[Subject("word", name=f"fee-{t.day()}")])
 
 
 def fee_that_comes_back(t: Teller) -> None:
@@ -156,6 +158,7 @@ def fee_that_comes_back(t: Teller) -> None:
         "FEE_MISMATCH",
         "UNCLEAR_LINE",
         "BALANCE_DIFFERS",
+        _NO_REASON,
         about=[Subject("word", name=f"back-{t.day()}")],
     )
 
@@ -165,7 +168,7 @@ def fee_given_back_with_its_refund(t: Teller) -> None:
     sale = t.sale()
     gone = t.refund(sale, silent=True)
     t.tell("REFUND", sale, sale.captured, at=gone.at, refund=gone.number, fee=-11)
-    t.fine("AMOUNT_MISMATCH", "FEE_MISMATCH", "BATCH_UNBALANCED", about=[sale, gone])
+    t.fine("AMOUNT_MISMATCH", "FEE_MISMATCH", "BATCH_UNBALANCED", _NO_REASON, about=[sale, gone])
 
 
 def shipping_given_back(t: Teller) -> None:
@@ -173,11 +176,11 @@ def shipping_given_back(t: Teller) -> None:
     sale = t.sale()
     gone = t.refund(sale)
     t.tell("OTHER_IN", sale, 1_250, word="shipping", at=gone.at)
-    t.fine("AMOUNT_MISMATCH", "UNKNOWN_LINE", "UNCLEAR_LINE", "MISSING_IN_LEDGER", about=[sale, gone])
+    t.fine("AMOUNT_MISMATCH", "UNKNOWN_LINE", "UNCLEAR_LINE", "MISSING_IN_LEDGER", _NO_REASON, about=[sale, gone])
 
 
 _CORRECTIONS: Final = {
-    "adyen": ("DepositCorrection", "InvoiceDeduction", "Balancetransfer"),
+    "adyen": ("MatchedStatement", "InvoiceDeduction", "Balancetransfer"),
     "stripe": ("topup", "payout_reversal", "risk_reserved_funds"),
 }
 
@@ -187,7 +190,7 @@ def corrections(t: Teller) -> None:
     for turn, word in enumerate(_CORRECTIONS[t.pse]):
         comes_in = t.turn % 2 or word in AT_THE_BANK
         t.tell("OTHER_IN" if comes_in else "OTHER", None, 1_000 + turn, word=word)
-    kinds = ("UNKNOWN_LINE", "UNCLEAR_LINE", "BALANCE_DIFFERS", "BATCH_UNBALANCED", "MISSING_IN_LEDGER")
+    kinds = ("UNKNOWN_LINE", "UNCLEAR_LINE", "BALANCE_DIFFERS", "BATCH_UNBALANCED", "MISSING_IN_LEDGER", _NO_REASON)
     t.fine(*kinds, about=[Subject("word", name=word) for word in _CORRECTIONS[t.pse]])
 
 
@@ -219,7 +222,24 @@ def held_and_let_go(t: Teller) -> None:
     """The PSE holds money for a payout and lets it go: two rows that cancel."""
     for word in ("OTHER_IN", "OTHER"):
         t.tell(word, None, 5_000 + t.turn, word="reserve_for_payout")
-    t.fine("UNKNOWN_LINE", "UNCLEAR_LINE", "BALANCE_DIFFERS", about=[Subject("word", name="reserve_for_payout")])
+    kinds = ("UNKNOWN_LINE", "UNCLEAR_LINE", "BALANCE_DIFFERS", _NO_REASON)
+    t.fine(*kinds, about=[Subject("word", name="reserve_for_payout")])
+
+
+def corrected_and_put_back(t: Teller) -> None:
+    """The PSE corrects a deposit, and puts it back in the same file."""
+    for word in ("OTHER_IN", "OTHER"):
+        t.tell(word, None, 6_000 + t.turn, word="DepositCorrection")
+    t.fine(
+        "UNKNOWN_LINE", "UNCLEAR_LINE", "BALANCE_DIFFERS", _NO_REASON, about=[Subject("word", name="DepositCorrection")]
+    )
+
+
+def told_in_parts(t: Teller) -> None:
+    """Two rows on two days come to the refund."""
+    sale, gone = in_parts(t)
+    kinds = ("AMOUNT_MISMATCH", "DUPLICATE_LINE", "DUPLICATE_REFUND", "MISSING_IN_LEDGER", "MISSING_IN_REPORT")
+    t.fine(*kinds, "EXPONENT_SUSPECTED", "UNKNOWN_LINE", about=[sale, gone])
 
 
 def taxed_and_not_refunded(t: Teller) -> None:
@@ -305,6 +325,8 @@ INNOCENT: Final[Mapping[str, Story]] = {
     "fee to the cent": Story(fee_to_the_cent, CHARGED),
     CONVERTED: Story(shoppers_currency, ("adyen",)),
     "held and let go": Story(held_and_let_go, ("mercadopago",)),
+    "corrected and put back": Story(corrected_and_put_back, ("adyen",)),
+    "told in parts": Story(told_in_parts, NAMED),
     "taxed and not refunded": Story(taxed_and_not_refunded, REPORTED),
     "documented": Story(documented, REPORTED),
     "documented in parts": Story(documented_in_parts, REPORTED),

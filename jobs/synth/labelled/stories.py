@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jobs.synth.labelled.layouts.dlocal import apart
-from jobs.synth.labelled.teller import Gone, Subject, Teller
+from jobs.synth.labelled.teller import Gone, Sale, Subject, Teller
 
 REPORTED: Final = ("adyen", "conekta", "dlocal", "mercadopago", "pix", "stripe")
 NAMED: Final = ("adyen", "conekta", "pix", "stripe")  # rows say which refund they are about
@@ -210,6 +210,29 @@ def word_of_tomorrow(t: Teller) -> None:
     t.find("UNKNOWN_LINE", Subject("word", name=word), 0)
 
 
+def without_a_reason(t: Teller) -> None:
+    """The PSE takes money, or gives some, and its word says no more."""
+    word = {"adyen": "ManualCorrected", "stripe": "other_adjustment"}[t.pse]
+    t.tell("OTHER_IN" if t.turn % 3 == 0 else "OTHER", None, 2_000 + t.turn, word=word)
+    t.find("ADJUSTMENT_UNEXPLAINED", Subject("word", name=word), 0)
+
+
+def in_parts(t: Teller) -> tuple[Sale, Gone]:
+    """A refund that is told in two rows, of two days, that come to it."""
+    sale = t.sale()
+    gone, part = t.refund(sale, silent=True), sale.captured // 4
+    t.tell("REFUND", sale, sale.captured - part, at=gone.at, refund=gone.number)
+    t.tell("REFUND", sale, part, 1, refund=gone.number)
+    return sale, gone
+
+
+def beyond_its_parts(t: Teller) -> None:
+    """A third row is more than the refund comes to."""
+    sale, gone = in_parts(t)
+    t.tell("REFUND", sale, sale.captured // 8 or 1, 2, refund=gone.number)
+    t.find("DUPLICATE_LINE", gone, sale.captured // 8 or 1)
+
+
 def back_from_nowhere(t: Teller) -> None:
     """Money comes back without a name, and nothing is known that had left."""
     sale = t.sale()
@@ -336,6 +359,8 @@ STORIES: Final[Mapping[str, Story]] = {
     "lost in the end": Story(lost_in_the_end, DISPUTED),
     "charged back in two parts": Story(charged_back_in_two_parts, DISPUTED),
     "refunded and charged back": Story(refunded_and_charged_back, DISPUTED),
+    "without a reason": Story(without_a_reason, ("adyen", "stripe")),
+    "beyond its parts": Story(beyond_its_parts, NAMED),
     "a word of tomorrow": Story(word_of_tomorrow, REPORTED, 3),
     "back from nowhere": Story(back_from_nowhere, ("mercadopago",)),
     "several can be it": Story(several_can_be_it, ("mercadopago",)),

@@ -58,7 +58,7 @@ async def _by_hand(shop: Shop) -> list[tuple[Any, ...]]:
         for account, amount in ((one.debit, one.amount), (one.credit, -one.amount)):
             if account is A.PSE_CLEARING and one.payment_id:
                 key: tuple[object, ...] = (account, one.refund_id or one.payment_id, _class(one))
-            elif account in (A.SUSPENSE, A.PAYOUTS_IN_TRANSIT, A.VAT_REVERSAL_PENDING, A.REFUNDS_PAYABLE):
+            elif account in ageing.ACCOUNTS and account is not A.PSE_CLEARING:
                 by_payment = one.payment_id if account is A.SUSPENSE else one.refund_id or one.payment_id
                 key = (account, by_payment or one.connection_id, one.currency)
             else:
@@ -162,8 +162,9 @@ class Books:
     async def _post(self) -> None:
         """What a person or a night books: corrections of an older date too, and money of nobody."""
         entry = self.chance.choice((Entry.TAKEN, Entry.WRITE_OFF, Entry.VAT_DOCUMENTED, Entry.PROVE_UNEXPLAINED,
-                                    Entry.PROVE_PAYOUTS, Entry.BANK_RECEIVED))  # fmt: skip
-        nobodys = entry.value.startswith(("PROVE", "BANK")) or not self.payments
+                                    Entry.PROVE_PAYOUTS, Entry.BANK_RECEIVED, Entry.PROVE_RESERVES,
+                                    Entry.PROVE_TRANSFERS, Entry.CONVERT))  # fmt: skip
+        nobodys = entry.value.startswith(("PROVE", "BANK", "CONVERT")) or not self.payments
         payment, currency = (None, "BRL") if nobodys else self.chance.choice(self.payments)
         async with transaction():
             await ledger.post([
@@ -186,7 +187,7 @@ async def test_what_is_open_is_the_same_wherever_the_marks_lie_and_opens_again()
         assert await open_items.cut() > 0
         await _compare(shop, size)
         assert await invariants._ask("open items", invariants.INVARIANTS[_NAME], 5) == []
-    assert {account for account, *_ in await _by_hand(shop)} == set(ageing.ACCOUNTS)
+    assert {account for account, *_ in await _by_hand(shop)} >= {*ageing.ACCOUNTS[:5], A.FX_CLEARING}
     await execute("UPDATE open_items SET amount = amount + 1 WHERE id = (SELECT min(id) FROM open_items)")
     assert len(await invariants._ask("open items", invariants.INVARIANTS[_NAME], 5)) == 2
 
@@ -261,3 +262,23 @@ async def test_what_is_read_grows_with_the_day_and_the_page_and_not_with_the_pas
     await _past(shop, 40)
     large = {name: await _rows_read(ask) for name, ask in asks.items()}
     assert {name: large[name] - small[name] for name in asks if large[name] - small[name] > 16} == {}, (small, large)
+
+
+async def test_what_the_pse_holds_back_or_sends_elsewhere_and_what_it_converts_ages_until_the_other_side_is_told(
+    books: object,
+) -> None:
+    shop = await a_shop()
+
+    async def booked(entry: Entry, amount: int, days_ago: int, *, back: bool = False) -> None:
+        whose, on = (shop.id, shop.store.id, shop.connection.id), utc_today() - timedelta(days=days_ago)
+        await ledger.post([Posting(*whose, entry, amount, "BRL", on, str(uuid4()), "r", reverse=back)])
+
+    for entry in (Entry.PROVE_RESERVES, Entry.PROVE_TRANSFERS, Entry.CONVERT):
+        await booked(entry, 1_000, 100)
+        await booked(entry, 500, 40)
+        await booked(entry, 1_200, 5, back=True)
+    aged = [(one.account, one.bucket, one.count, one.amount) for one in await ageing.ageing(shop.id)]
+    assert aged == [(one, Bucket.D31_60, 1, 300) for one in (A.PSE_RESERVE, A.PSE_TRANSFERS, A.FX_CLEARING)]
+    await open_items.cut()
+    assert [one.amount for one in await ageing.ageing(shop.id)] == [300] * 3
+    assert [one.days for one in await ageing.items(shop.id, A.PSE_RESERVE, 5)] == [40]

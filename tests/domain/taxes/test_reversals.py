@@ -15,7 +15,7 @@ from domain.books.trial_balance import trial_balance
 from domain.findings import foreseen, names
 from domain.findings import work as resolving
 from domain.findings.work import Resolution
-from domain.models import Finding, LedgerEntry, Payment, Refund, Store, VatReversal, VatWriteOff
+from domain.models import Finding, LedgerEntry, Payment, PeriodClosing, Refund, Store, VatReversal, VatWriteOff
 from domain.models.findings import ClosingReason
 from domain.models.ledger import Account, Entry
 from domain.models.refunds import Reason
@@ -317,3 +317,41 @@ async def test_what_was_lost_in_one_month_and_found_again_in_the_next_stands_in_
             (moved,) = [one for one in kept.rows if one.account is Account.VAT_LOST]
             assert moved.debits - moved.credits == lost - again
         await checkpoints.cut()  # the ledger is told by its checkpoints, and what came behind them, alike
+
+
+async def test_what_documents_took_back_in_a_closed_month_stays_and_what_changes_later_is_of_the_month_of_that() -> (
+    None
+):
+    shop, payment = await _sold()
+    who, then = accountant(shop), Month.of(_today().replace(day=1) - timedelta(days=1))
+    (first, one), (_, two) = [await a_sale_refunded(shop, payment, 4_000) for _ in range(2)]
+
+    async def documented(row: VatReversal, day: date) -> None:
+        async with transaction():
+            reversal, _ = await moves.hold(shop.id, row.id)
+            await moves.document(reversal, Paper(f"{row.id}"[:20], day), CAUSE)
+
+    async def told(month: Month) -> list[tuple[int, int, int]]:
+        lines = await report.of_month(who, str(month), 9)
+        return [
+            (line.documented, line.undocumented, line.reversals)
+            for line in lines
+            if line.documented + line.undocumented
+        ]
+
+    await documented(one, then.last_day)
+    assert (await told(then), await told(Month.of(_today()))) == ([(720, 0, 1)], [])
+    await PeriodClosing.create(
+        id=uuid4(), merchant_id=shop.id, first_day=then.first_day, last_day=then.last_day, against=[],
+        proposed_by="Ana", proposed_by_id=uuid4(), confirmed_by="Bia", confirmed_by_id=uuid4(),
+        confirmed_at=datetime.now(UTC), last_entry=0, chain_position=0, digest="0" * 64,
+    )  # fmt: skip
+    await documented(two, then.last_day)
+    assert (await told(then), await told(Month.of(_today()))) == ([(720, 0, 1)], [(720, 0, 1)])
+    async with transaction():
+        reversal, refund = await moves.hold(shop.id, one.id)
+        await moves.undocument(reversal, refund, CAUSE, "It is canceled.")
+    assert (await told(then), await told(Month.of(_today()))) == ([(720, 0, 1)], [(720, 720, 2)])
+    await documented(one, _today())
+    assert (await told(then), await told(Month.of(_today()))) == ([(720, 0, 1)], [(720, 0, 1)])
+    assert first.id == refund.id

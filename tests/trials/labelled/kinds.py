@@ -6,6 +6,7 @@ from typing import Final
 from jobs.synth.labelled.write import FIRST
 
 KINDS: Final = (
+    "ADJUSTMENT_UNEXPLAINED",
     "AMOUNT_MISMATCH",
     "BALANCE_DIFFERS",
     "BANK_INITIATED",

@@ -91,7 +91,7 @@ def test_a_dispute_in_lower_case_has_the_name_of_its_webhook() -> None:
 @pytest.mark.parametrize(
     ("kind", "type_"),
     [
-        ("DepositCorrection", "ADJUSTMENT"), ("InvoiceDeduction", "FEE"), ("Fee", "FEE"), ("MerchantPayout", "PAYOUT"),
+        ("DepositCorrection", "CORRECTION"), ("InvoiceDeduction", "FEE"), ("Fee", "FEE"), ("MerchantPayout", "PAYOUT"),
         ("ReserveAdjustment", "RESERVE"), ("Balancetransfer", "TRANSFER"), ("BalanceTransfer", "TRANSFER"),
     ],
 )  # fmt: skip

@@ -103,7 +103,7 @@ def test_every_kind_of_row_has_its_canonical_line_and_the_totals_prove_the_file_
         ("CAPTURE", "SUCCEEDED", 12_480, "BRL"),
         ("REFUND", "SUCCEEDED", 2_480, "BRL"),
         ("CHARGEBACK", "SUCCEEDED", 2_600, "BRL"),
-        ("ADJUSTMENT", "SUCCEEDED", 0, "USD"),
+        ("CORRECTION", "SUCCEEDED", 0, "USD"),
         ("FEE", "SUCCEEDED", 0, "USD"),
     ]
     capture, refund = lines[:2]

@@ -51,4 +51,4 @@ def test_the_sample_report_is_read_whole_and_its_totals_are_checked(tmp_path: Pa
     lines = frame.to_dicts()
     refunds = [(line["order_reference"], line["pse_refund_reference"], line["amount"]) for line in lines[3:5]]
     assert refunds == [("order-2001", "REF-900-0001", 6_240), ("order-2002", "REF-900-0002", 52_000)]
-    assert [line["type"] for line in lines] == [*["CAPTURE"] * 3, *["REFUND"] * 2, "CHARGEBACK", "ADJUSTMENT"]
+    assert [line["type"] for line in lines] == [*["CAPTURE"] * 3, *["REFUND"] * 2, "CHARGEBACK", "CORRECTION"]

@@ -165,7 +165,7 @@ def test_other_of_a_currency_that_nobody_refunds_in_has_its_money_in_that_of_the
 
 def test_an_adjustment_is_known_and_of_no_payment(tmp_path: Path) -> None:
     lines, report = read(a_file(tmp_path, ROWS))
-    assert (lines[3]["type"], lines[3]["kind"], list(report.unknown)) == ("ADJUSTMENT", "ADJUSTMENT", [])
+    assert (lines[3]["type"], lines[3]["kind"], list(report.unknown)) == ("CORRECTION", "ADJUSTMENT", [])
 
 
 def test_a_settlement_in_a_currency_that_is_no_code_is_refused(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ TYPES = {
     "PAYOUT",
     "RESERVE",
     "ADJUSTMENT",
+    "CORRECTION",
     "TRANSFER",
     "OTHER",
 }

@@ -200,7 +200,7 @@ def test_a_currency_without_cents_is_not_a_hundred_times_as_much(tmp_path: Path)
         ("network_cost", "-1.00", "FEE"),
         ("tax", "-1.00", "FEE"),
         ("partial_capture_reversal", "-5.00", "OTHER"),
-        ("other_adjustment", "-5.00", "ADJUSTMENT"),
+        ("other_adjustment", "-5.00", "CORRECTION"),
         ("a_new_one", "5.00", "OTHER"),
     ],
 )

@@ -1,0 +1,134 @@
+"""A refund that is told in several rows, by its name: rows that add up to its amount settle it, and no row beyond does.
+
+A part is of the same kind of report, under the same name of the PSE's, and of another amount than the parts before: a
+row of the same amount may be the same row told again. What left, or came back, a second time under its name is told
+from the same row by its time alone: what undid the first lies between both. Such rows are in SUSPENSE, with a finding.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import polars as pl
+
+from domain.models.settlements import Effect
+
+_LEFT: Final = "SUCCEEDED"
+_KEYS: Final = ("refund_id", "payment_id", "name")
+_OUT: Final = (Effect.REFUND.value, Effect.TAKEN.value)
+_BACK: Final = (Effect.RETURN.value, Effect.TAKEN_BACK.value)
+_HERE: Final = ("line", "amount", "refund_amount", "kind", "booked_at", "payout_reference", "effect", "_other")
+_KIND: Final = pl.col("kind").str.to_lowercase()
+_THERE: Final = ("amount", "kind", "booked_at", "payout_reference")
+
+
+def place(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> pl.DataFrame:
+    """The lines of refunds (reconciliation/match) with their `effect` and `again`, where some are parts of one refund,
+    and with `refund_told`: minor units that all reports tell to have left of it, of those that are its own.
+
+    `lines`: in their order, with `name`. `settled`: what other valid reports have. `other_name`: whether a line has
+    another name of the PSE's than the refund's first one.
+    """
+    proven = settled.filter((pl.col("effect") == Effect.REFUND.value) & pl.col("refund_id").is_not_null())
+    changed = {**_in_parts(lines, proven, other_name), **_once_more(lines, settled)}
+    made = _changed(lines, changed) if changed else lines
+    told = proven.group_by("refund_id").agg(pl.col("amount").sum().alias("_elsewhere"))
+    own = pl.col("amount").filter(pl.col("effect") == Effect.REFUND.value).sum().over("refund_id")
+    sums = made.join(told, on="refund_id", how="left", maintain_order="left")
+    whole = pl.when(pl.col("effect") == Effect.REFUND.value).then(own + pl.col("_elsewhere").fill_null(0))
+    return sums.with_columns(refund_told=whole).drop("_elsewhere")
+
+
+def _changed(lines: pl.DataFrame, changed: Mapping[int, tuple[str, bool]]) -> pl.DataFrame:
+    """The lines with these effects, and whether the same was told before, by their numbers."""
+    said = [(line, effect, again) for line, (effect, again) in changed.items()]
+    columns = {"line": lines.schema["line"], "_effect": pl.String(), "_again": pl.Boolean()}
+    told = pl.DataFrame(said, schema=columns, orient="row")
+    return (
+        lines.join(told, on="line", how="left", maintain_order="left")
+        .with_columns(effect=pl.coalesce("_effect", "effect"), again=pl.coalesce("_again", "again"))
+        .drop("_effect", "_again")
+    )
+
+
+def _by_name() -> pl.Expr:
+    return ~pl.col("by_amount") & pl.col("nameless").is_null()
+
+
+def _in_parts(lines: pl.DataFrame, proven: pl.DataFrame, other_name: pl.Expr) -> dict[int, tuple[str, bool]]:
+    """Of refunds of which less than their amount is told by one row: what each further row is. They are few."""
+    ours = _by_name() & (pl.col("state") == _LEFT) & pl.col("refund_id").is_not_null() & ~pl.col("refund_by_bank")
+    named = lines.filter(ours.fill_null(value=False)).with_columns(other_name.alias("_other"))
+    there = proven.filter(~pl.col("by_amount")).select("refund_id", *_THERE)
+    told = pl.concat([there, named.filter(pl.col("effect") == Effect.REFUND.value).select("refund_id", *_THERE)])
+    least = named.unique("refund_id").join(
+        told.group_by("refund_id").agg(pl.col("amount").min().alias("_least")), on="refund_id"
+    )
+    partial = least.filter(pl.col("_least") < pl.col("refund_amount"))["refund_id"]
+    made: dict[int, tuple[str, bool]] = {}
+    for (refund_id,), rows in named.filter(pl.col("refund_id").is_in(partial.implode())).group_by("refund_id"):
+        before = there.filter(pl.col("refund_id") == refund_id).to_dicts()
+        made |= _of_one(rows.sort("line").select(_HERE).to_dicts(), before)
+    return made
+
+
+def _of_one(here: list[dict[str, Any]], there: list[dict[str, Any]]) -> dict[int, tuple[str, bool]]:
+    parts = [*there, *(row for row in here if row["effect"] == Effect.REFUND.value)]
+    made: dict[int, tuple[str, bool]] = {}
+    for row in here:
+        if row["effect"] == Effect.REFUND.value or row["_other"] or not any(_alike(row, one) for one in parts):
+            continue
+        if _fits(row, parts):
+            parts.append(row)
+            made[row["line"]] = (Effect.REFUND.value, False)
+        else:
+            made[row["line"]] = (Effect.NONE.value, not any(_is_same(row, one) for one in there))
+    return made
+
+
+def _alike(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Told by one kind of report: another kind may tell the same money as another amount."""
+    return bool(_kind_of(row) == _kind_of(other))
+
+
+def _kind_of(row: Mapping[str, Any]) -> str:
+    return str(row["kind"] or "").lower()  # one PSE's files have it in small letters and in others
+
+
+def _fits(row: Mapping[str, Any], parts: list[dict[str, Any]]) -> bool:
+    told = sum(one["amount"] for one in parts)
+    fresh = all(one["amount"] != row["amount"] and _alike(row, one) for one in parts)
+    return bool(fresh and told + row["amount"] <= row["refund_amount"])
+
+
+def _is_same(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """One row that two files have: a part that another file has told, of the same payout as far as both say it."""
+    payouts = {row["payout_reference"], other["payout_reference"]} - {None}
+    return _alike(row, other) and len(payouts) < 2 and all(row[name] == other[name] for name in ("amount", "booked_at"))
+
+
+def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, tuple[str, bool]]:
+    """Rows that do nothing, because another report has the like of them, though what undid that lies between both."""
+    if settled.is_empty():
+        return {}
+    rows = lines.filter(_by_name() & (pl.col("effect") == Effect.NONE.value) & ~pl.col("again")).select(
+        "line", "state", "kind", "booked_at", *_KEYS
+    )
+    columns = ["effect", "kind", "booked_at", *_KEYS]
+    moved = pl.concat([one.filter(~pl.col("by_amount")).select(columns) for one in (lines, settled)])
+    found = [
+        _between(rows.filter(pl.col("state") == state), moved.filter(pl.col("effect").is_in(same)), moved, undone)
+        for state, same, undone in ((_LEFT, _OUT, _BACK), ("RETURNED", _BACK, _OUT))
+    ]
+    return {line: (Effect.NONE.value, True) for one in found for line in one}
+
+
+def _between(rows: pl.DataFrame, same: pl.DataFrame, moved: pl.DataFrame, undone: tuple[str, ...]) -> list[int]:
+    others = moved.filter(pl.col("effect").is_in(undone)).select(*_KEYS, _undone="booked_at")
+    first, last = pl.min_horizontal("booked_at", "_same"), pl.max_horizontal("booked_at", "_same")
+    lines = set[int]()
+    for keys in (["refund_id"], ["payment_id", "name"]):
+        like = same.drop_nulls(keys).select(*keys, _KIND, _same="booked_at")
+        both = rows.with_columns(_KIND).drop_nulls(keys).join(like, on=[*keys, "kind"], nulls_equal=True)
+        told = both.join(others.drop_nulls(keys).select(*keys, "_undone"), on=keys)
+        lines |= set(told.filter((pl.col("_undone") > first) & (pl.col("_undone") < last))["line"].to_list())
+    return sorted(lines)

@@ -1,0 +1,165 @@
+"""Rows of one refund that add up to its amount settle it, by its name and over dates; whatever is more is a finding."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain import invariants
+from domain.models import Finding, Payment, Refund
+from domain.models.ledger import Account
+from domain.pse import registry
+from domain.pse.vocabulary import Returned, Succeeded
+from domain.quotes import actual
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
+from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
+from tests.kit.lines import Telling, a_line, a_night, balance, effects, open_findings, settled
+
+pytestmark = pytest.mark.usefixtures("books")
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+async def _refunded(amount: int = 4_000) -> tuple[Shop, Payment, Refund]:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop, days_ago=0)
+    refund = await a_refund(shop, payment, amount)
+    await an_answer(refund, Succeeded("P1"))
+    return shop, payment, refund
+
+
+def _left(payment: Payment, refund: Refund, amount: int, hours: int = 0, **more: Any) -> dict[str, Any]:
+    return _row(payment, refund, amount, "SUCCEEDED", hours, **more)
+
+
+def _row(payment: Payment, refund: Refund, amount: int, state: str, hours: int, **more: Any) -> dict[str, Any]:
+    net = f"{(-1 if state == 'SUCCEEDED' else 1) * amount / 100:.2f}"
+    at = (NOON + timedelta(hours=hours)).isoformat()
+    return a_line(
+        payment, "REFUND", amount, state, reference=refund.reference, booked_at=at, **{**settled(net), **more}
+    )
+
+
+async def _stands(shop: Shop) -> tuple[int, int, int]:
+    """What is claimed of refunds, what is unexplained, and what the PSE holds."""
+    assert await invariants.check() == []
+    clearing, suspense, held = [
+        await balance(shop, one) for one in (Account.PSE_CLEARING, Account.SUSPENSE, Account.PSE_BALANCE)
+    ]
+    return clearing - 10_000, suspense, held
+
+
+@pytest.mark.parametrize(("first", "rest"), [(3_000, 1_000), (1_000, 3_000)])
+async def test_the_rest_of_a_refund_that_a_later_report_tells_settles_it(first: int, rest: int) -> None:
+    shop, payment, refund = await _refunded()
+    await a_night(shop, _left(payment, refund, first), days=-1)
+    assert (await open_findings(), await _stands(shop)) == (["AMOUNT_MISMATCH"], (first - 4_000, 0, -first))
+    await a_night(shop, _left(payment, refund, rest, 5))
+    assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+    for days, some, hours in ((0, rest, 5), (-1, first, 0)):  # the same again is the same
+        await a_night(shop, _left(payment, refund, some, hours), days=days)
+    assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+
+
+async def test_so_do_two_rows_of_one_report_and_rows_of_different_payouts() -> None:
+    shop, payment, refund = await _refunded()
+    rows = [_left(payment, refund, n, payout_reference=f"po-{n}") for n in (3_000, 1_000)]
+    await a_night(shop, *rows)
+    assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+    assert await effects() == ["REFUND", "REFUND"]
+
+
+async def test_what_it_has_cost_is_what_all_of_its_rows_say() -> None:
+    shop, payment, refund = await _refunded()
+    for day, some in enumerate((3_000, 1_000)):
+        net = f"-{some / 100 + 1:.2f}"
+        await a_night(
+            shop,
+            _left(payment, refund, some, day, **settled(net, fee="-1.00", gross=f"-{some / 100:.2f}")),
+            days=day - 1,
+        )
+    cost = (await actual.of_refunds([refund.id]))[refund.id]
+    assert (cost.fee, cost.fx, cost.currency) == (200, 0, "BRL")
+
+
+async def test_three_rows_settle_it_when_the_last_one_is_there_and_what_is_still_missing_is_said_until_then() -> None:
+    shop, payment, refund = await _refunded()
+    for day, (some, left) in enumerate(((2_000, 2_000), (1_500, 500), (500, 0))):
+        await a_night(shop, _left(payment, refund, some, day), days=day - 2)
+        assert await _stands(shop) == (-left, 0, left - 4_000)
+        assert [one.amount for one in await Finding.filter(resolved_at=None)] == [left] * (left > 0)
+
+
+@pytest.mark.parametrize("beyond", [1_000, 500, 4_000])
+async def test_a_further_row_beyond_its_amount_is_a_duplicate(beyond: int) -> None:
+    shop, payment, refund = await _refunded()
+    for day, some in enumerate((3_000, 1_000, beyond)):
+        await a_night(shop, _left(payment, refund, some, day), days=day - 2)
+    assert (await open_findings(), await _stands(shop)) == (["DUPLICATE_LINE"], (0, beyond, -4_000 - beyond))
+    await a_night(shop, days=0)  # the last report has it no longer
+    assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+
+
+async def test_a_row_of_the_same_amount_may_be_the_same_row_so_somebody_looks() -> None:
+    shop, payment, refund = await _refunded()
+    await a_night(shop, _left(payment, refund, 2_000), days=-1)
+    await a_night(shop, _left(payment, refund, 2_000, 5))
+    assert await open_findings() == ["AMOUNT_MISMATCH", "DUPLICATE_LINE"]
+    assert await _stands(shop) == (-2_000, 2_000, -4_000)
+
+
+async def test_the_same_part_told_by_another_file_is_counted_once() -> None:
+    shop, payment, refund = await _refunded()
+    await a_night(shop, _left(payment, refund, 3_000), days=-1)
+    await a_night(shop, _left(payment, refund, 3_000), _left(payment, refund, 1_000, 5))
+    assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+
+
+async def test_a_part_of_one_payout_in_two_files_is_one_and_of_two_payouts_is_there_twice() -> None:
+    shop, payment, refund = await _refunded()
+    rows = [_left(payment, refund, n, n // 1_000, payout_reference=f"po-{n}") for n in (3_000, 1_000)]
+    await a_night(shop, rows[0], days=-2)
+    await a_night(shop, rows[1], days=-1)
+    await a_night(shop, rows[1], name="again.json", days=-1)
+    assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+    await a_night(shop, rows[1] | {"payout_reference": "po-3"})
+    assert (await open_findings(), await _stands(shop)) == (["DUPLICATE_LINE"], (0, 1_000, -5_000))
+
+
+async def test_no_row_is_a_part_by_its_amount_alone_or_under_another_name_of_the_pse() -> None:
+    shop, payment, refund = await _refunded()
+    await a_night(shop, _left(payment, refund, 3_000, pse_refund_reference="P1"), days=-1)
+    nameless = a_line(payment, "REFUND", 1_000, **settled("-10.00"))
+    await a_night(shop, nameless, _left(payment, refund, 1_000, 5, pse_refund_reference="P2"))
+    assert {"AMOUNT_MISMATCH", "DUPLICATE_REFUND"} <= set(await open_findings())
+    clearing, suspense, held = await _stands(shop)
+    assert (clearing, held, suspense > 0) == (-1_000, -5_000, True)
+
+
+async def test_a_part_that_a_revised_report_has_no_longer_is_missing_again() -> None:
+    shop, payment, refund = await _refunded()
+    await a_night(shop, _left(payment, refund, 3_000), days=-1)
+    await a_night(shop, _left(payment, refund, 1_000, 5))
+    await a_night(shop, days=-1)
+    await a_night(shop, _left(payment, refund, 1_000, 5))  # it is read again, as the timetable does
+    assert (await open_findings(), await _stands(shop)) == (["AMOUNT_MISMATCH"], (-3_000, 0, -1_000))
+    await a_night(shop, _left(payment, refund, 3_000), days=-1)
+    assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+async def test_what_left_again_under_its_name_after_it_had_come_back_is_told_from_the_same_row_by_its_time(
+    order: tuple[int, ...],
+) -> None:
+    shop, payment, refund = await _refunded()
+    await record(refund.id, Returned("CLOSED", "It came back.", "P1"), Source(Door.NOTICE), CAUSE)
+    rows = [
+        _row(payment, refund, 4_000, state, 5 * n) for n, state in enumerate(("SUCCEEDED", "RETURNED", "SUCCEEDED"))
+    ]
+    for number in order:
+        await a_night(shop, rows[number], days=number - 2)
+    for number in order:
+        await a_night(shop, rows[number], days=number - 2)
+    assert "DUPLICATE_LINE" in await open_findings()
+    assert await _stands(shop) == (0, 4_000, -4_000)
