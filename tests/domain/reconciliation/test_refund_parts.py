@@ -17,7 +17,10 @@ from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_ans
 from tests.kit.lines import Telling, a_line, a_night, balance, effects, open_findings, settled
 
 pytestmark = pytest.mark.usefixtures("books")
-NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+def _noon() -> datetime:
+    return datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 
 
 async def _refunded(amount: int = 4_000) -> tuple[Shop, Payment, Refund]:
@@ -35,7 +38,7 @@ def _left(payment: Payment, refund: Refund, amount: int, hours: int = 0, **more:
 
 def _row(payment: Payment, refund: Refund, amount: int, state: str, hours: int, **more: Any) -> dict[str, Any]:
     net = f"{(-1 if state == 'SUCCEEDED' else 1) * amount / 100:.2f}"
-    at = (NOON + timedelta(hours=hours)).isoformat()
+    at = (_noon() + timedelta(hours=hours)).isoformat()
     return a_line(
         payment, "REFUND", amount, state, reference=refund.reference, booked_at=at, **{**settled(net), **more}
     )
