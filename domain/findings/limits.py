@@ -15,6 +15,7 @@ from uuid import UUID
 from domain.access import vouching
 from domain.access.principal import Principal
 from domain.access.small import SMALL, reached
+from domain.findings import names
 from domain.models import Finding
 from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
