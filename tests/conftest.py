@@ -33,7 +33,7 @@ from tests.kit import databases
 from tests.kit.databases import OwnDatabase, with_name
 from tests.kit.days import seconds_to_a_new_day
 from tests.kit.drawn import draw_from_no_source
-from tests.kit.drivers_once import build_models_once, describe_types_once
+from tests.kit.drivers_once import build_models_once, describe_types_once, share_authorities
 from tests.kit.family import keep, keep_for_later, made_before
 from tests.kit.forked import forked_python, has_zygote, nursery, zygote
 
@@ -47,6 +47,7 @@ sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # None: there
 database.stand_for_all("a test looks at everything")
 build_models_once()
 describe_types_once()
+share_authorities()
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
 # The gate plays the same examples everywhere and no test of it asserts a time: a few drawn ones, beside those that are
 # written down. `search` (`make fuzz`) looks for new ones.

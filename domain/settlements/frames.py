@@ -16,7 +16,10 @@ from domain.pse.reporting import ReadReport, ReportFile
 from domain.settlements.storable import merged, storable
 
 LINES_MAX: Final = 250_000  # of a frame: with all that a match puts beside them, some 400 MB
-WHOLE_BYTES_MAX: Final = 64 << 20  # a file that is not larger is one frame
+WHOLE_BYTES_MAX: Final = 64 << 20  # a file that is not larger is one frame without being counted
+# Lines that are one frame in memory still, with all that a match puts beside them some 1.4 GB. To put them apart and to
+# read them again costs half as much as all that is done with them.
+WHOLE_LINES_MAX: Final = 1_000_000
 _numbers = count()
 
 
@@ -107,6 +110,13 @@ class Frames:
         self.forget()
         return made
 
+    def moved(self, folder: Path) -> "Frames":
+        """The same frames, kept there."""
+        made = Frames(folder)
+        for frame in self:
+            made.add(frame)
+        return made
+
     def forget(self) -> None:
         """Take away what is kept in files: nobody reads it again."""
         for one in self._frames:
@@ -166,10 +176,12 @@ def of_report(file: ReportFile, report: ReadReport) -> tuple[ReadReport, Frames]
     if file.path.stat().st_size <= WHOLE_BYTES_MAX:
         told, whole = storable(file.name, report, report.lines.collect())
         return told, in_memory(whole)
-    frames, told = Frames(file.path.parent), report
+    frames, told = Frames(), report
     for some in report.lines.collect_batches(chunk_size=LINES_MAX):
         told, kept = storable(file.name, told, some)
         frames.add(kept)
-    if not len(frames):
-        frames.add(pl.DataFrame(schema=report.lines.collect_schema()))
+        if frames.folder is None and frames.height > WHOLE_LINES_MAX:
+            frames = frames.moved(file.path.parent)
+    if frames.folder is None:
+        frames = in_memory(whole_of(list(frames), report.lines.collect_schema()))
     return merged(told), frames

@@ -19,9 +19,12 @@ from domain.platform import database
 from tests.conftest import Database
 from tests.kit.factories import Shop, a_shop
 from tests.kit.family import until
+from tests.kit.read_once import read_documents_once
 from tests.kit.statements import asked
 from tests.kit.world import quick_settings, served
 from tests.sandbox.server import TLS
+
+read_documents_once()
 
 
 @dataclass(frozen=True, slots=True)

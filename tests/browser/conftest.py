@@ -22,8 +22,10 @@ from domain.platform.settings import Settings
 from jobs.machine.ports import free_port
 from tests.conftest import Database, Servers
 from tests.kit.console.world import Seeded, seeded
+from tests.kit.read_once import read_documents_once
 from tests.kit.world import configuration, quick_settings, running
 
+read_documents_once()
 WIDE, NARROW = 1280, 390
 HEIGHTS = {WIDE: 900, NARROW: 844}
 # What a page says to the console, and what the policy forbade, is kept in the page itself.

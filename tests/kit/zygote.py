@@ -160,6 +160,9 @@ def _warm() -> None:
     for name in _WARM:
         importlib.import_module(name)
     importlib.import_module("api.graphql.schema").make()  # its types are kept
+    templates = importlib.import_module("api.console.rendering").environment  # each would be compiled when first shown
+    for name in templates.list_templates(extensions=["html"]):
+        templates.get_template(name)
     asyncio.run(_build_models())
     gc.collect()
     gc.freeze()  # what a fork never writes to stays one for all

@@ -44,6 +44,7 @@ def in_parts(monkeypatch: pytest.MonkeyPatch) -> Any:
     def switch(lines: int) -> None:
         monkeypatch.setattr(frames, "LINES_MAX", lines)
         monkeypatch.setattr(frames, "WHOLE_BYTES_MAX", 0)
+        monkeypatch.setattr(frames, "WHOLE_LINES_MAX", 0)
         monkeypatch.setattr(known, "FEW_LINES", 0)
         monkeypatch.setattr(near, "COST_MAX", 1e9)
         monkeypatch.setattr(reports, "FEW", 0)

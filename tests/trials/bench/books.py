@@ -112,7 +112,7 @@ def _verdict(lines: int, told: Told) -> list[str]:
 
 def main() -> None:
     small, large = (int(os.environ.get(name) or usual) for name, usual in (("SMALL", 100_000), ("LARGE", _GOAL_LINES)))
-    sizes = [small, *([_GOAL_LINES] if small < _GOAL_LINES < large else []), large]
+    sizes = sorted({small, large, *([_GOAL_LINES] if small < _GOAL_LINES < large else [])})
     console = Console(width=118)
     kept = os.environ.get("HOME_OF_BOOKS")
     place = nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="estorno-books-")
