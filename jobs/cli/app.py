@@ -21,7 +21,6 @@ from jobs.cli import (
     bank_days,
     batches,
     books,
-    bulk,
     commands,
     connect,
     connections,
@@ -88,7 +87,7 @@ app.add_typer(events.app, name="events")
 app.add_typer(exports.app, name="export")
 app.add_typer(findings.app, name="findings")
 findings.app.command("apply")(decisions.apply)
-findings.app.command("bulk")(bulk.bulk)
+findings.app.command("bulk")(findings_bulk.bulk)
 app.add_typer(handed.app, name="nights")
 app.add_typer(sources.app, name="sources")
 app.add_typer(shops.app, name="shops")
