@@ -32,6 +32,7 @@ from jobs.cli import (
     facts,
     fees,
     findings,
+    findings_bulk,
     handed,
     init,
     keys,
