@@ -20,7 +20,7 @@ from domain.findings import reopen
 from domain.models import Connection, Merchant, Payment, Store
 from domain.models.ledger import Entry
 from domain.money import AMOUNT_MAX, Money
-from domain.payments import confirmations, customers, declared, elsewhere, told_before
+from domain.payments import confirmations, customers, elsewhere, told_before, vat_declared
 from domain.payments.refundable import left_over
 from domain.platform import bell, data_keys, idempotency, ids
 from domain.platform.database import rows, transaction
@@ -89,7 +89,7 @@ async def register(whose: Whose, new: NewPayment, key: str, cause: Cause, secret
     while True:
         try:
             return await _register(scope, new, key, cause, secret, isinstance(whose, Principal))
-        except (declared.Joined, _CameBetween):
+        except (vat_declared.Joined, _CameBetween):
             continue
 
 
@@ -193,7 +193,7 @@ async def _complete(
     Raises InvalidInput when the merchant registered it before, or when the facts differ.
     """
     tax = new.tax or Tax(0)
-    refunds = await declared.lock_refunds(payment_id) if tax.amount else []
+    refunds = await vat_declared.lock_refunds(payment_id) if tax.amount else []
     if new.order_reference is not None:
         await told_before.repeat_order(connection.id, new.order_reference)
     query = _standing(connection.id, new.pse_reference).filter(id=payment_id)
@@ -211,7 +211,7 @@ async def _complete(
     )
     await ledger.post([await _posting(known.id, connection, known.store_id, new, Entry.DECLARE_TAX, cause)])
     if tax.amount:
-        await declared.give_shares(known, refunds, tax.amount, cause)
+        await vat_declared.give_shares(known, refunds, tax.amount, cause)
         await reopen.tax_declared(known)
     if new.order_reference not in (None, known.order_reference):
         await told_before.take_in_order(await Payment.get(id=known.id), cause)

@@ -31,7 +31,7 @@ def setting(
 
 
 def text(value: str) -> str:
-    """As it is."""
+    """Any text, as it was written: spaces around it are part of it."""
     return value
 
 

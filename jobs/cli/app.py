@@ -21,7 +21,6 @@ from jobs.cli import (
     bank_days,
     batches,
     books,
-    bulk,
     commands,
     connect,
     connections,
@@ -33,6 +32,7 @@ from jobs.cli import (
     facts,
     fees,
     findings,
+    findings_bulk,
     handed,
     init,
     keys,
@@ -88,7 +88,7 @@ app.add_typer(events.app, name="events")
 app.add_typer(exports.app, name="export")
 app.add_typer(findings.app, name="findings")
 findings.app.command("apply")(decisions.apply)
-findings.app.command("bulk")(bulk.bulk)
+findings.app.command("bulk")(findings_bulk.bulk)
 app.add_typer(handed.app, name="nights")
 app.add_typer(sources.app, name="sources")
 app.add_typer(shops.app, name="shops")

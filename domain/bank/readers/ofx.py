@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from domain.bank import numbers
+from domain.bank import amounts
 from domain.bank.readers.text import LINES_MAX, day, decoded
 from domain.bank.statement import BadStatement, Statement, StatementLine, added_up
 from domain.money import MoneyError, exponent_of
@@ -100,7 +100,7 @@ def _statement(told: _Told, currency: str | None) -> Statement:
         exponent_of(currency)
     except MoneyError as error:
         raise BadStatement(f"The statement's currency is {currency or 'not said'}: {error}") from None
-    sign = numbers.decimal_sign([_amount_of(values, number) for number, values in told.money], currency)
+    sign = amounts.decimal_sign([_amount_of(values, number) for number, values in told.money], currency)
     lines = _signed([(_line(number, values, currency, sign), values) for number, values in told.money])
     account = "/".join(told.values[name] for name in _ACCOUNT if name in told.values)
     if "ACCTID" not in told.values:
@@ -117,7 +117,7 @@ def _amount_of(values: Mapping[str, str], number: int) -> str:
 
 
 def _line(number: int, values: Mapping[str, str], currency: str, sign: str | None) -> StatementLine:
-    amount = numbers.minor_units(_amount_of(values, number), currency, sign, number)
+    amount = amounts.minor_units(_amount_of(values, number), currency, sign, number)
     text = " ".join(values[name] for name in ("NAME", "MEMO") if name in values)
     return StatementLine(number, _date(values, number), amount, text, values.get("FITID") or values.get("CHECKNUM"))
 
@@ -147,6 +147,6 @@ def _closing(values: Mapping[str, str], currency: str, sign: str | None) -> int 
     if told is None:
         return None
     try:
-        return numbers.minor_units(told, currency, numbers.decimal_sign([told], currency) or sign)
+        return amounts.minor_units(told, currency, amounts.decimal_sign([told], currency) or sign)
     except BadStatement:
         return None  # some banks write it without its decimals: what is not understood proves nothing

@@ -8,7 +8,7 @@ from datetime import date
 from itertools import islice
 from typing import Final
 
-from domain.bank import numbers
+from domain.bank import amounts
 from domain.bank.readers.header import DELIMITERS, HEADER_ROWS_MAX, ORDERS, Columns, CsvMapping, columns
 from domain.bank.readers.text import day, decoded, lines
 from domain.bank.statement import BadStatement, Statement, StatementLine
@@ -43,13 +43,13 @@ def read(content: bytes, currency: str, mapping: CsvMapping | None = None) -> St
     money = [row for row in rows if _is_money(row, found)]
     for row in money:
         _same_currency(row, found, currency)
-    sign = mapping.decimal or numbers.decimal_sign(_printed(money, found), currency)
+    sign = mapping.decimal or amounts.decimal_sign(_printed(money, found), currency)
     dates = _dates(money, found, mapping.order)
     told: list[StatementLine] = []
     balances: list[int | None] = []
     for row, booked_on in zip(money, dates, strict=True):
         balance = row.at(found.balance)
-        after = numbers.minor_units(balance, currency, sign, row.line) if balance else None
+        after = amounts.minor_units(balance, currency, sign, row.line) if balance else None
         amount = _amount(row, found, currency, sign)
         if amount is not None:
             text = " ".join(filter(None, (row.at(place) for place in found.text)))
@@ -122,7 +122,7 @@ def _amount(row: _Row, found: Columns, currency: str, sign: str | None) -> int |
 
     def of(place: int | None) -> int:
         told = row.at(place)
-        return numbers.minor_units(told, currency, sign, row.line) if told else 0
+        return amounts.minor_units(told, currency, sign, row.line) if told else 0
 
     if found.amount is not None:
         return of(found.amount) if row.at(found.amount) else None

@@ -22,7 +22,7 @@ _PLAIN = ("amounts", "older_than_days", "requester_is_program", "other_holder", 
 
 
 def of_when(when: When) -> dict[str, Any]:
-    """The conditions that are given."""
+    """The conditions that are given, by name; sets are sorted lists of text. One that is not given is left out."""
     made: dict[str, Any] = {name: getattr(when, name) for name in _PLAIN if getattr(when, name) is not None}
     made |= {name: sorted(str(one) for one in getattr(when, name)) for name in _SETS if getattr(when, name) is not None}
     if when.refunded_before is not None:
@@ -36,7 +36,7 @@ def of_when(when: When) -> dict[str, Any]:
 
 
 def when_of(kept: Mapping[str, Any]) -> When:
-    """The conditions again."""
+    """What `of_when` has kept. Raises KeyError and ValueError for words that no version has kept."""
     given: dict[str, Any] = {name: kept[name] for name in _PLAIN if name in kept}
     given |= {name: frozenset(kind(one) for one in kept[name]) for name, kind in _SETS.items() if name in kept}
     if "refunded_before" in kept:
@@ -51,7 +51,7 @@ def when_of(kept: Mapping[str, Any]) -> When:
 
 
 def of_need(need: Need) -> dict[str, Any]:
-    """A need."""
+    """`{rule, why, steps: [{of, count}], in_sequence, hours}`; `hours` is None where it waits as long as others."""
     steps = [{"of": step.of, "count": step.count} for step in need.steps]
     return {
         "rule": need.rule,
@@ -63,16 +63,16 @@ def of_need(need: Need) -> dict[str, Any]:
 
 
 def need_of(kept: Mapping[str, Any]) -> Need:
-    """The need again."""
+    """What `of_need` has kept. Raises KeyError for a field that is missing."""
     steps = tuple(Step(step["of"], step["count"]) for step in kept["steps"])
     return Need(kept["rule"], kept["why"], steps, kept["in_sequence"], kept["hours"])
 
 
 def of_rule(rule: Rule) -> dict[str, Any]:
-    """A rule."""
+    """`{when, need}`, as `of_when` and `of_need` keep them."""
     return {"when": of_when(rule.when), "need": of_need(rule.need)}
 
 
 def rule_of(kept: Mapping[str, Any]) -> Rule:
-    """The rule again."""
+    """What `of_rule` has kept. Raises as `when_of` and `need_of`."""
     return Rule(when_of(kept["when"]), need_of(kept["need"]))

@@ -8,7 +8,7 @@ from domain import invariants
 from domain.models import Payment, Refund
 from domain.models.refunds import Reason, State
 from domain.money import Money
-from domain.payments import declared
+from domain.payments import vat_declared
 from domain.platform.database import transaction
 from domain.problems import IdempotencyConflict, Problem
 from domain.pse.vocabulary import Declined, Succeeded
@@ -100,7 +100,7 @@ async def test_refunds_that_are_asked_about_together_are_locked_in_the_order_of_
 
     async def locked() -> None:
         async with transaction():
-            await declared.lock_refunds(payment.id)
+            await vat_declared.lock_refunds(payment.id)
 
     for _ in range(10):
         await asyncio.gather(*(each for _ in range(4) for each in (schedule.ask(asked), locked())))
