@@ -22,6 +22,7 @@ from domain.platform.executor import Executor
 from domain.platform.grants import GRANTS
 from domain.platform.outages import overtime, unavailable
 from domain.platform.wall import NoMerchant, door, for_all, for_merchant, for_nobody, stand_for, stand_for_all, unsaid
+from domain.platform.walled import few_sessions
 
 __all__ = [
     "BATCH",
@@ -37,6 +38,7 @@ __all__ = [
     "connection",
     "door",
     "execute",
+    "few_sessions",
     "for_all",
     "for_merchant",
     "for_nobody",
