@@ -23,8 +23,8 @@ WHERE n.merchant_id = $1 AND n.ended_at IS NULL AND n.met_at IS NULL AND NOT (n.
       AND n.open_words && (ARRAY['APPROVE'] || ARRAY(SELECT g.role::text FROM grants g
         WHERE g.merchant_id = $1 AND g.ended_at IS NULL AND g.person_id = d.from_id))))"""
 _BY_HAND: Final = """
-SELECT 1 FROM connections c JOIN refunds r ON r.connection_id = c.id AND r.state = 'MANUAL'
-WHERE c.merchant_id = $1 AND ($6::uuid[] IS NULL OR r.store_id = ANY($6))"""
+SELECT 1 FROM refunds r WHERE r.merchant_id = $1 AND r.state = 'MANUAL'
+  AND ($6::uuid[] IS NULL OR r.store_id = ANY($6))"""
 _DUE: Final = """
 SELECT 1 FROM findings f WHERE f.merchant_id = $1 AND f.resolved_at IS NULL AND f.due_at < $8 AND ($7::uuid[] IS NULL
   OR EXISTS (SELECT 1 FROM payments p WHERE p.id = f.payment_id AND p.store_id = ANY($7))
