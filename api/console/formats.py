@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from copy import copy
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any, Final
+from functools import cache, lru_cache
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, dates, numbers
 from babel.numbers import NumberPattern
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from api.console.words import _
 
@@ -29,7 +30,7 @@ class ReaderLocale:
     @property
     def locale(self) -> Locale:
         """As Babel knows it."""
-        return Locale.parse(self.language.replace("-", "_"))
+        return _locale(self.language)
 
     @property
     def clock(self) -> ZoneInfo:
@@ -40,8 +41,18 @@ class ReaderLocale:
             return ZoneInfo("UTC")
 
 
+@cache
+def _locale(language: str) -> Locale:
+    return Locale.parse(language.replace("-", "_"))
+
+
 way: ContextVar[ReaderLocale] = ContextVar("console_way", default=ReaderLocale())  # noqa: B039  # it is frozen
 _NONE: Final = "–"
+_SIGN: Final = "\N{CURRENCY SIGN}"  # where a pattern has the currency's
+
+
+# The same amount, day or moment is written the same way for who reads alike, and a page has many of each.
+_written_once: Final = lru_cache(maxsize=4096)
 
 
 def decimal_of(money: Mapping[str, Any]) -> Decimal:
@@ -53,18 +64,38 @@ def money(given: Mapping[str, Any] | None) -> str:
     """`R$ 150,00`, `$ 1,050.00 MXN` as the language has it; a dash where there is none."""
     if given is None:
         return _NONE
-    locale, exponent = way.get().locale, int(given["exponent"])
-    # The decimals are the money's: Babel's own would write 1.50 Colombian pesos as 2, and Chilean ones with cents.
-    pattern: NumberPattern = copy(locale.currency_formats["standard"])
+    return _money(way.get().language, given["currency"], int(given["exponent"]), int(given["minorUnits"]))
+
+
+@_written_once
+def _money(language: str, currency: str, exponent: int, units: int) -> str:
+    pattern = _pattern(language, currency, exponent)
+    return str(pattern.apply(Decimal(units).scaleb(-exponent), _locale(language)))
+
+
+@_written_once
+def _pattern(language: str, currency: str, exponent: int) -> NumberPattern:
+    """How amounts are written, with the currency's sign in its place: Babel looks for its names each time else.
+
+    The decimals are the money's: Babel's own would write 1.50 Colombian pesos as 2, and Chilean ones with cents.
+    """
+    pattern: NumberPattern = copy(_locale(language).currency_formats["standard"])
+    sign = numbers.get_currency_symbol(currency, _locale(language))
     pattern.frac_prec = (exponent, exponent)
-    return numbers.format_currency(
-        decimal_of(given), given["currency"], format=pattern, locale=locale, currency_digits=False
-    )
+    for name in ("prefix", "suffix"):
+        positive, negative = getattr(pattern, name)
+        setattr(pattern, name, (positive.replace(_SIGN, sign), negative.replace(_SIGN, sign)))
+    return pattern
 
 
 def number(given: int | Decimal | str | None) -> str:
     """With the language's separators."""
-    return _NONE if given is None else numbers.format_decimal(Decimal(given), locale=way.get().locale)
+    return _NONE if given is None else _number(way.get().language, str(given))
+
+
+@_written_once
+def _number(language: str, given: str) -> str:
+    return numbers.format_decimal(Decimal(given), locale=_locale(language))
 
 
 def exact(given: Decimal | str) -> str:
@@ -83,24 +114,51 @@ def moment(given: str | None, *, seconds: bool = False) -> str | Markup:
     """`<time>` in the merchant's zone, which is said; the exact moment is its title."""
     if not given:
         return _NONE
-    local = datetime.fromisoformat(given.replace("Z", "+00:00")).astimezone(way.get().clock)
-    size = "medium" if seconds else "short"
-    locale = way.get().locale
-    date_shown = dates.format_skeleton("yMMMd", local, locale=locale)
-    time = dates.format_time(local, size, tzinfo=way.get().clock, locale=locale)
-    zone = dates.get_timezone_location(way.get().clock, locale=locale, return_city=True)
-    return Markup(
-        '<time datetime="{0}" title="{0}"><span class="day">{1}</span> {2} <span class="zone">{3}</span></time>'
-    ).format(given, date_shown, time, zone)
+    return _moment(way.get(), given, "medium" if seconds else "short")
+
+
+@_written_once
+def _moment(reader: ReaderLocale, given: str, size: Literal["medium", "short"]) -> Markup:
+    local, exact = _local(given, reader), escape(given)
+    shown = f'<span class="day">{_date(reader.language, local.date())}</span> {_time(reader.language, local, size)}'
+    return Markup(f'<time datetime="{exact}" title="{exact}">{shown} <span class="zone">{_place(reader)}</span></time>')  # noqa: S704  # escaped
+
+
+@_written_once
+def _date(language: str, value: date) -> Markup:
+    return escape(dates.format_skeleton("yMMMd", value, locale=_locale(language)))
+
+
+def _time(language: str, local: datetime, size: Literal["medium", "short"]) -> Markup:
+    return _time_of_day(language, time(local.hour, local.minute, local.second if size == "medium" else 0), size)
+
+
+@_written_once
+def _time_of_day(language: str, value: time, size: Literal["medium", "short"]) -> Markup:
+    return escape(dates.format_time(value, size, locale=_locale(language)))
+
+
+@_written_once
+def _place(reader: ReaderLocale) -> Markup:
+    return escape(dates.get_timezone_location(reader.clock, locale=reader.locale, return_city=True))
+
+
+def _local(given: str, reader: ReaderLocale) -> datetime:
+    return datetime.fromisoformat(given.replace("Z", "+00:00")).astimezone(reader.clock)
 
 
 def clock(given: str | None) -> str | Markup:
     """The time of day alone, to the second; the whole moment is its title."""
     if not given:
         return _NONE
-    local = datetime.fromisoformat(given.replace("Z", "+00:00")).astimezone(way.get().clock)
-    shown = dates.format_time(local, "medium", tzinfo=way.get().clock, locale=way.get().locale)
-    return Markup('<time datetime="{0}" title="{0} {2}">{1}</time>').format(given, shown, local.tzname() or "")
+    return _clock(way.get(), given)
+
+
+@_written_once
+def _clock(reader: ReaderLocale, given: str) -> Markup:
+    local = _local(given, reader)
+    shown, zone = _time(reader.language, local, "medium"), local.tzname() or ""
+    return Markup('<time datetime="{0}" title="{0} {2}">{1}</time>').format(given, shown, zone)
 
 
 def plain(shown: str | Markup) -> str:
@@ -116,10 +174,15 @@ def day(given: str | date | None) -> str | Markup:
     if isinstance(given, date):
         value = given
     elif "T" in given:
-        value = datetime.fromisoformat(given.replace("Z", "+00:00")).astimezone(way.get().clock).date()
+        value = _local(given, way.get()).date()
     else:
         value = date.fromisoformat(given)
-    shown = dates.format_skeleton("yMMMd", value, locale=way.get().locale)
+    return _day(way.get().language, value)
+
+
+@_written_once
+def _day(language: str, value: date) -> Markup:
+    shown = _date(language, value)
     return Markup('<time class="day" datetime="{0}" title="{0}">{1}</time>').format(value.isoformat(), shown)
 
 

@@ -5,7 +5,7 @@ in front of it is read from the checkpoints and that one day, and they say which
 read. Amounts in minor units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -113,16 +113,19 @@ SELECT coalesce(sum(debit - credit) FILTER (WHERE accounting_date < $6), 0) AS o
          WHERE {_MINE} AND accounting_date = $8 AND id <= $9) AS before
 FROM sides"""  # noqa: S608 - ours, and every value is bound
 # The days that have entries of payments, as far as checkpoints count them in, until there are enough for a page: the
-# day in which it begins is one of them, however many of its entries lie in front.
+# day in which it begins is one of them, however many of its entries lie in front. `likely`: how many of those days are
+# enough if none lies in front.
 _DAYS: Final = f"""
 WITH last AS MATERIALIZED (SELECT {checkpoints.BY_STORE_UNTIL} AS id),
 days AS (SELECT accounting_date AS day, sum(of_payments) AS n FROM store_checkpoints
     WHERE merchant_id = $1 AND connection_id = $2 AND account = $3 AND currency = $4
       AND ($5::uuid[] IS NULL OR store_id = ANY($5)) AND accounting_date BETWEEN $6 AND $7 AND of_payments > 0
-    GROUP BY accounting_date)
-SELECT (SELECT id FROM last) AS until, ARRAY(SELECT day FROM (SELECT day, coalesce(sum(n) FILTER (WHERE day > $6) OVER (
-    ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before FROM days) AS d
-    WHERE before < $8) AS days"""  # noqa: S608 - as above
+    GROUP BY accounting_date),
+before AS (SELECT day, coalesce(sum(n) OVER earlier, 0) AS n,
+    coalesce(sum(n) FILTER (WHERE day > $6) OVER earlier, 0) AS behind_first
+  FROM days WINDOW earlier AS (ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
+SELECT (SELECT id FROM last) AS until, array_agg(day ORDER BY day) FILTER (WHERE behind_first < $8) AS days,
+    count(*) FILTER (WHERE n < $8) AS likely FROM before"""  # noqa: S608 - as above
 # Entries of payments of those days, those of no payment, and what no checkpoint counts in yet.
 _COLUMNS: Final = (
     "id, accounting_date, belongs_to, entry, debit, credit, amount, store_id, payment_id, refund_id, cause, request_id"
@@ -133,10 +136,10 @@ SELECT {_COLUMNS} FROM {{ledger}}
 WHERE {_MINE} AND accounting_date BETWEEN $6 AND $7 AND (accounting_date > $6 OR id > $8)"""  # noqa: S608 - as above
 _IN_ORDER: Final = "ORDER BY accounting_date, id LIMIT $9"
 _BOOKED: Final = _FROM_PAGE.format(ledger="ledger_entries")
+# OFFSET 0: by the days, and not in the order of the page, in which PostgreSQL would walk through the whole ledger.
 _PAGE: Final = f"""
 SELECT * FROM (
-    (WITH found AS MATERIALIZED ({_BOOKED} AND id <= $10 AND payment_id IS NOT NULL
-        AND accounting_date = ANY($11::date[])) SELECT * FROM found)
+    ({_BOOKED} AND id <= $10 AND payment_id IS NOT NULL AND accounting_date = ANY($11::date[]) OFFSET 0)
     UNION ALL ({_BOOKED} AND id <= $10 AND payment_id IS NULL {_IN_ORDER})
     UNION ALL ({_FROM_PAGE.format(ledger=_BEHIND)})) AS p
 {_IN_ORDER}"""  # noqa: S608 - as above
@@ -174,8 +177,8 @@ async def statement(
     of = (scope.merchant_id, wanted.connection_id, wanted.account.value, wanted.currency, stores)
     (sums,) = await rows(_SUMS, *of, wanted.since, wanted.until, start.day, start.entry)
     (told,) = await rows(_DAYS, *of, start.day, wanted.until, first + 1)
-    page = (start.day, wanted.until, start.entry, first + 1, told["until"], told["days"])
-    found = await rows(_PAGE, *of, *page)
+    page = (start.day, wanted.until, start.entry, first + 1, told["until"])
+    found = await _page([*of, *page], told["days"] or [], told["likely"], first)
     lines, balance = [], int(sums["before"])
     for row in found[:first]:
         line = _line(row, wanted.account, balance)
@@ -184,6 +187,16 @@ async def statement(
     return AccountStatement(
         wanted, int(sums["opening"]), int(sums["debits"]), int(sums["credits"]), lines, has_more=len(found) > first
     )
+
+
+async def _page(asked: Sequence[Any], days: Sequence[date], likely: int, first: int) -> Sequence[Mapping[str, Any]]:
+    """The entries of a page, and one more. A day is all that is booked on it at a connection: few days are read first,
+    and all of them only where those did not fill the page, or may not be all that comes before its last entry.
+    """
+    found = await rows(_PAGE, *asked, days[:likely])
+    if len(days) > likely and (len(found) <= first or found[first]["accounting_date"] >= days[likely]):
+        found = await rows(_PAGE, *asked, days)
+    return found
 
 
 async def count(whose: Whose, wanted: WantedEntries, most: int = COUNTED_MAX) -> int:

@@ -1,10 +1,13 @@
 """Saying the same of many findings at once: each by itself, so that one bad one holds up no other."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 from uuid import UUID
+
+from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -49,18 +52,22 @@ class BulkPreview:
 
 async def chosen(principal: Principal, wanted: WantedFindings) -> tuple[list[Finding], bool]:
     """The oldest that are wanted and not resolved, as many as are taken at once; and whether there are more."""
-    query = await search.query(principal, wanted, Permission.WORK_FINDINGS)
-    found = await query.filter(resolved_at__isnull=True).order_by("created_at", "id").limit(AT_ONCE_MAX + 1)
+    found = await (await _oldest(principal, wanted))
     return found[:AT_ONCE_MAX], len(found) > AT_ONCE_MAX
+
+
+async def _oldest(principal: Principal, wanted: WantedFindings) -> QuerySet[Finding]:
+    query = await search.query(principal, wanted, Permission.WORK_FINDINGS)
+    return query.filter(resolved_at__isnull=True).order_by("created_at", "id").limit(AT_ONCE_MAX + 1)
 
 
 async def preview(principal: Principal, wanted: WantedFindings) -> BulkPreview:
     """What `resolve` would be about. Nothing is written. Raises Forbidden."""
-    found, more = await chosen(principal, wanted)
-    amounts: dict[str, int] = {}
-    for one in found:
-        amounts[one.currency] = amounts.get(one.currency, 0) + one.amount
-    return BulkPreview(len(found), amounts, more, digest_of(one.id for one in found))
+    told = await (await _oldest(principal, wanted)).values_list("id", "currency", "amount")
+    found, amounts = told[:AT_ONCE_MAX], Counter[str]()
+    for _, currency, amount in found:
+        amounts[currency] += amount
+    return BulkPreview(len(found), amounts, len(told) > AT_ONCE_MAX, digest_of(one for one, _, _ in found))
 
 
 def digest_of(finding_ids: Iterable[UUID]) -> str:

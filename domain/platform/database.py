@@ -15,6 +15,7 @@ from tortoise.transactions import in_transaction
 from domain.platform import tls
 from domain.platform.outages import overtime, unavailable
 from domain.platform.wall import NoMerchant, door, for_all, for_merchant, for_nobody, stand_for, stand_for_all, unsaid
+from domain.platform.walled import few_sessions
 
 __all__ = [
     "BATCH",
@@ -30,6 +31,7 @@ __all__ = [
     "connection",
     "door",
     "execute",
+    "few_sessions",
     "for_all",
     "for_merchant",
     "for_nobody",

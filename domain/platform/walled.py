@@ -5,6 +5,10 @@ already where one is free, so a merchant that asks again and again is no round t
 transaction to whichever session is free (PgBouncer's transaction or statement mode) nothing of this would hold.
 """
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 import asyncpg
@@ -16,6 +20,21 @@ from domain.platform import wall
 
 _SPARE: Final = 2  # free connections
 _ENDS: Final = ("COMMIT", "ROLLBACK", "RELEASE")  # as asyncpg ends a transaction, or goes back in one
+_share: ContextVar[asyncio.Semaphore | None] = ContextVar("estorno_sessions", default=None)
+
+
+@contextmanager
+def few_sessions(most: int) -> Iterator[None]:
+    """What is asked in here, by all tasks that begin in here, asks at most so many sessions at once.
+
+    A session reads the catalogue and plans a statement for itself, and the first times take longer than all the rest:
+    one that was asked before is worth waiting for. A transaction has its own session, and waits for nobody.
+    """
+    reset = _share.set(asyncio.Semaphore(most))
+    try:
+        yield
+    finally:
+        _share.reset(reset)
 
 
 class Walled(asyncpg.Connection):  # type: ignore[misc]  # untyped
@@ -107,9 +126,27 @@ class _Lent(PoolConnectionWrapper):  # type: ignore[type-arg]
     in order is given back without any wait, in which nobody can be cancelled: it needs no task, twice a request.
     """
 
-    __slots__ = ()
+    __slots__ = ("share",)
+
+    async def __aenter__(self) -> Any:
+        self.share = _share.get()
+        if self.share is None:
+            return await super().__aenter__()
+        await self.share.acquire()
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            self.share.release()
+            raise
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        try:
+            await self._give_back(exc_type, exc_val, exc_tb)
+        finally:
+            if self.share is not None:
+                self.share.release()
+
+    async def _give_back(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         lent: Any = self.connection
         session, holder = lent._con, lent._holder
         if exc_type is not None or session is None or not session._in_order(holder):

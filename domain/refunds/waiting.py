@@ -2,37 +2,28 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.platform.database import rows
+from domain.refunds.approvals import awaiting
 
 COUNTED_MAX: Final = 100  # of each: who has so much to do needs no number
 _SOON: Final = timedelta(days=1)
-# As approvals.awaiting finds them: their own right, and each that is lent to them. $2 the words of their own right.
-_APPROVALS: Final = """
-SELECT 1 FROM approval_needs n JOIN refunds r ON r.id = n.refund_id AND r.state = 'AWAITING_APPROVAL'
-WHERE n.merchant_id = $1 AND n.ended_at IS NULL AND n.met_at IS NULL AND NOT (n.barred_ids && $4::uuid[])
-  AND ($5::uuid[] IS NULL OR r.store_id = ANY($5))
-  AND (cardinality($2::text[]) > 0 AND n.open_words && ($2 || ARRAY(
-      SELECT g.role::text FROM grants g WHERE g.merchant_id = $1 AND g.ended_at IS NULL AND g.person_id = $3))
-    OR EXISTS (SELECT 1 FROM approval_delegations d WHERE d.merchant_id = $1 AND d.to_id = $3 AND d.revoked_at IS NULL
-      AND d.starts_at <= $10 AND d.ends_at >= $10 AND NOT (d.from_id = ANY(n.barred_ids))
-      AND n.open_words && (ARRAY['APPROVE'] || ARRAY(SELECT g.role::text FROM grants g
-        WHERE g.merchant_id = $1 AND g.ended_at IS NULL AND g.person_id = d.from_id))))"""
+# $1 to $7 as approvals.awaiting has them.
 _BY_HAND: Final = """
-SELECT 1 FROM connections c JOIN refunds r ON r.connection_id = c.id AND r.state = 'MANUAL'
-WHERE c.merchant_id = $1 AND ($6::uuid[] IS NULL OR r.store_id = ANY($6))"""
+SELECT 1 FROM refunds r WHERE r.merchant_id = $1 AND r.state = 'MANUAL'
+  AND ($8::uuid[] IS NULL OR r.store_id = ANY($8))"""
 _DUE: Final = """
-SELECT 1 FROM findings f WHERE f.merchant_id = $1 AND f.resolved_at IS NULL AND f.due_at < $8 AND ($7::uuid[] IS NULL
-  OR EXISTS (SELECT 1 FROM payments p WHERE p.id = f.payment_id AND p.store_id = ANY($7))
-  OR EXISTS (SELECT 1 FROM refunds r WHERE r.id = f.refund_id AND r.store_id = ANY($7)))"""
+SELECT 1 FROM findings f WHERE f.merchant_id = $1 AND f.resolved_at IS NULL AND f.due_at < $10 AND ($9::uuid[] IS NULL
+  OR EXISTS (SELECT 1 FROM payments p WHERE p.id = f.payment_id AND p.store_id = ANY($9))
+  OR EXISTS (SELECT 1 FROM refunds r WHERE r.id = f.refund_id AND r.store_id = ANY($9)))"""
 _WAITING: Final = f"""
-SELECT (SELECT count(*) FROM ({_APPROVALS} LIMIT $9) AS found) AS approvals,
-  (SELECT count(*) FROM ({_BY_HAND} LIMIT $9) AS found) AS by_hand,
-  (SELECT count(*) FROM ({_DUE} LIMIT $9) AS found) AS due"""  # noqa: S608 - ours, and all is bound
+SELECT (SELECT count(*) FROM (SELECT 1 FROM {awaiting.OPEN} LIMIT $11) AS found) AS approvals,
+  (SELECT count(*) FROM ({_BY_HAND} LIMIT $11) AS found) AS by_hand,
+  (SELECT count(*) FROM ({_DUE} LIMIT $11) AS found) AS due"""  # noqa: S608 - ours, and all is bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +38,11 @@ async def waiting(principal: Principal) -> CountedTasks:
     """For a person; nothing waits for a program."""
     if principal.person_id is None:
         return CountedTasks(0, 0)
-    now = datetime.now(UTC)
-    own = sorted(principal.permissions) if principal.may(Permission.APPROVE) else []
-    right = Permission.APPROVE if own else Permission.READ  # a right that is lent reaches what they see
-    reaches = [_stores(principal, one) for one in (right, Permission.SETTLE_MANUALLY, Permission.READ_LEDGER)]
-    asked: list[Any] = [principal.merchant_id, own, principal.person_id, [*principal.hands], *reaches]
-    (found,) = await rows(_WAITING, *asked, now + _SOON, COUNTED_MAX, now)
+    now, may = datetime.now(UTC), principal.may(Permission.APPROVE)
+    right = Permission.APPROVE if may else Permission.READ  # a right that is lent reaches what they see
+    asked = awaiting.asked(principal, _stores(principal, right), now)
+    reaches = [_stores(principal, one) for one in (Permission.SETTLE_MANUALLY, Permission.READ_LEDGER)]
+    (found,) = await rows(_WAITING, *asked, *reaches, now + _SOON, COUNTED_MAX)
     return CountedTasks(min(found["approvals"] + found["by_hand"], COUNTED_MAX), found["due"])
 
 

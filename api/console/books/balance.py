@@ -1,6 +1,6 @@
 """The trial balance, the statement of an account, and how old what is open is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -97,7 +97,14 @@ def statement(asked: Asked, data: Data) -> Mapping[str, Any]:
         "until": wanted["to"],
         "names": names.ACCOUNTS,
         "entries": names.ENTRIES,
+        "lines": _lines(data["accountStatement"]),
     }
+
+
+def _lines(told: Data) -> Sequence[Mapping[str, Any]]:
+    """The entries: all of their amounts are of one currency, which is not asked for with each."""
+    sides = ("debit", "credit", "balance")
+    return [{**one, **{side: {**told["opening"], **one[side]} for side in sides}} for one in told["entries"]["nodes"]]
 
 
 def open_of(asked: Asked) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from api.console.page import Data
 from api.console.person import PREFIX
 from api.console.words import _
+from domain.refunds.approvals.awaiting import FOUND_MAX as AWAITING_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,11 @@ def _connections(data: Data, may: Callable[[str], bool]) -> Needed | None:
 
 
 def _approvals(data: Data) -> Needed | None:
-    listed = data.get("awaitingMe")
-    return _of_list(listed, _("Refunds that wait for your yes"), "/todo", "○", "wait")
+    told = data.get("awaitingMe")
+    if told is None:
+        return None
+    count, label = told["totalCount"], _("Refunds that wait for your yes")
+    return Needed(count, count >= AWAITING_MAX, label, f"{PREFIX}/todo", "○", "wait")
 
 
 def _by_hand(data: Data, may: Callable[[str], bool]) -> Needed | None:

@@ -12,6 +12,7 @@ from strawberry.types import ExecutionResult
 
 from api.graphql.transport.turns import TooManyWaiting, Turns
 from api.http import UNAVAILABLE, request_id
+from domain.platform.database import few_sessions
 
 T = TypeVar("T")
 
@@ -19,6 +20,7 @@ DEADLINE_EXCEEDED: Final = "DEADLINE_EXCEEDED"
 OPERATION_SECONDS: Final = 10.0
 AT_ONCE: Final = 5
 WAITING_MAX: Final = 500
+_SESSIONS: Final = 3  # of the database, at once
 _QUICK_SECONDS: Final = 0.1  # what takes no longer is done, whoever has gone meanwhile: nobody watches for that
 
 
@@ -46,7 +48,8 @@ class OperationBounds:
 
         async def in_turn() -> ExecutionResult:
             async with self.turns.turn(key):
-                return await execute()
+                with few_sessions(_SESSIONS):
+                    return await execute()
 
         try:
             async with asyncio.timeout(self.seconds):

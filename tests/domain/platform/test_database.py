@@ -136,6 +136,23 @@ async def test_several_processes_of_postgresql_work_on_a_nights_statement_and_ne
             await database.close_pool()
 
 
+async def test_what_is_asked_at_once_shares_a_few_sessions_also_when_some_of_it_is_cut_off(
+    own_database: Database,
+) -> None:
+    async with database.connected(own_database.application_url, all_because="a test counts sessions"):
+        asking = "SELECT pg_backend_pid() AS session, pg_sleep(0.01)"
+        with database.few_sessions(2):
+            cut_off = [asyncio.create_task(database.rows("SELECT pg_sleep(60)")) for _ in range(3)]
+            await asyncio.sleep(0)
+            for one in cut_off:
+                one.cancel()
+            await asyncio.gather(*cut_off, return_exceptions=True)
+            found = await asyncio.gather(*(database.rows(asking) for _ in range(8)))
+        assert len({row["session"] for (row,) in found}) == 2
+        found = await asyncio.gather(*(database.rows(asking) for _ in range(8)))
+        assert len({row["session"] for (row,) in found}) == 8
+
+
 @pytest.mark.parametrize("where", ["in the address", "in PGPASSWORD"])
 async def test_a_password_of_any_characters_works(
     own_database: Database, servers: Servers, monkeypatch: pytest.MonkeyPatch, where: str

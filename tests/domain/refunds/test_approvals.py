@@ -127,7 +127,7 @@ async def test_what_waited_before_needs_were_kept_is_found_and_takes_one_person(
     refund = await _large(shop)
     await unguarded_rows("DELETE FROM approval_needs")
     boss = a_person(shop, "boss", Role.APPROVER)
-    assert [row.id for row in await (await awaiting.awaiting(boss))] == [refund.id]
+    assert [row.id for row in await awaiting.awaiting(boss)] == [refund.id]
     assert (await decide.approve(boss, refund.id, None, None, CAUSE)).state is State.REQUESTED
     assert (await Approval.get(refund_id=refund.id)).needs_id is not None
 

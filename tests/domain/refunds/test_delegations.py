@@ -45,14 +45,14 @@ async def test_who_was_lent_the_right_says_yes_under_both_names() -> None:
     shop = await a_shop()
     ana, caio = await _people(shop)
     refund = await _large(shop)
-    assert [row.id for row in await (await awaiting.awaiting(caio))] == [refund.id]
+    assert [row.id for row in await awaiting.awaiting(caio)] == [refund.id]
     done = await decide.approve(caio, refund.id, None, None, cause(caio))
     assert done.state is State.REQUESTED
     kept = await Approval.get(refund_id=refund.id)
     assert (kept.decided_by_id, kept.delegated_by_id) == (caio.party, ana.party)
     (told,) = await Event.filter(refund_id=refund.id, kind="APPROVED")
     assert (told.actor, told.detail) == (caio.holder, {"under_the_right_of": ana.holder})
-    assert await (await awaiting.awaiting(caio)) == []
+    assert await awaiting.awaiting(caio) == []
 
 
 async def test_the_right_of_who_asked_approves_nothing_of_theirs_in_anybodys_hand() -> None:
@@ -60,7 +60,7 @@ async def test_the_right_of_who_asked_approves_nothing_of_theirs_in_anybodys_han
     ana, caio = await a_signed_in(shop, "Ana", Role.ADMIN), await a_signed_in(shop, "Caio", Role.SUPPORT)
     await delegate.delegate(ana, caio.party, _now() - HOUR, _now() + HOUR, CAUSE)
     refund = await _large(shop, ana)
-    assert await (await awaiting.awaiting(caio)) == []
+    assert await awaiting.awaiting(caio) == []
     with pytest.raises(Forbidden, match="another person"):
         await decide.approve(caio, refund.id, None, None, cause(caio))
 

@@ -136,7 +136,7 @@ async def test_of_two_who_lent_their_right_the_one_who_has_no_part_counts() -> N
         assert sub.person_id is not None
         await delegate.delegate(lender, sub.person_id, now - timedelta(minutes=1), now + timedelta(days=5), CAUSE)
     refund = await asked_for(ana, shop, 3_000_000)
-    assert [one.id for one in await (await awaiting.awaiting(sub))] == [refund.id]
+    assert [one.id for one in await awaiting.awaiting(sub)] == [refund.id]
     assert (await decide.approve(sub, refund.id, None, None, cause_of(sub))).state is State.REQUESTED
 
 
