@@ -97,7 +97,7 @@ PAGES: Final = (
         N_("Approvals"),
         _paged,
         nav=Nav(35, N_("To do"), bar=True, waits="refunds"),
-        statements=21,
+        statements=23,
     ),
     Page(
         f"{_TODO}/approvals/{{awaiting}}",
@@ -112,6 +112,13 @@ PAGES: Final = (
             "approve": Post("refunds/approve", _approve_input, _approved),
             "reject": Post("refunds/reject", _reject_input, _rejected),
         },
+    ),
+    Page(
+        f"{_TODO}/second",
+        "todo/second",
+        N_("Second person"),
+        lambda asked: {},
+        section=_TODO,
     ),
     Page(f"{_TODO}/by-hand", "todo/by_hand", N_("By hand"), _paged, section=_TODO),
     Page(

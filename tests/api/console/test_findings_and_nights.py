@@ -224,3 +224,24 @@ async def test_another_person_confirms_or_refuses_a_report(browser: Browser) -> 
     assert (await browser.send(f"/nights/handed/{second.id}", "refuse", {"why": "Not ours."})).status_code == 303
     rows = [await HandedReport.get(id=one.id) for one in (first, second)]
     assert [(one.state, one.confirmed_by is not None) for one in rows] == [("WAITING", True), ("REFUSED", False)]
+
+
+async def test_a_second_person_is_led_to_what_waits_for_their_yes(browser: Browser) -> None:
+    path, row = await _taken(browser, 5_000_000, "MED-LARGE")
+    await _taken(browser, 700, "MED-SMALL")
+    said = await browser.send(f"{path}/resolve?reason=WRITE_OFF", "say", {"note": "Nobody can say what it was."})
+    assert said.status_code == 303, said.text
+    for page in ("", "/todo", "/todo/second", "/findings?second=ME"):
+        text = (await browser.page(page)).split("<main", 1)[1]
+        assert (path in text, 'href="/console/findings?second=ME"' in text) == (False, False), page
+    assert path in await browser.page("/findings?second=ANYBODY")
+    await sign_in(browser, "ACCOUNTANT", "Bruno", "bruno@example.com")
+    home = await browser.page("")
+    assert 'href="/console/findings?second=ME"' in home
+    assert "/console/todo/second" in await browser.page("/todo")
+    for page in ("/todo/second", "/findings?second=ME"):
+        assert path in (text := await browser.page(page)), page
+        assert text.count('class="row"') == 1, page
+    assert (await browser.send(path, "confirm", {})).status_code == 303
+    assert (await Finding.get(id=row.id)).resolved_at is not None
+    assert "/findings?second=ME" not in await browser.page("")
