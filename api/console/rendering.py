@@ -83,6 +83,7 @@ def _environment() -> Environment:
             "rule_why": names.rule_why,
             "said_by": names.said_by,
             "decided": findings.decided,
+            "decided_in_sheet": findings.decided_in_sheet,
         }
     )
     made.globals.update(

@@ -245,3 +245,51 @@ async def test_a_second_person_is_led_to_what_waits_for_their_yes(browser: Brows
     assert (await browser.send(path, "confirm", {})).status_code == 303
     assert (await Finding.get(id=row.id)).resolved_at is not None
     assert "/findings?second=ME" not in await browser.page("")
+
+
+@pytest.mark.parametrize(
+    ("language", "heads", "wanted"),
+    [
+        (
+            "pt-BR",
+            ("Decisão", "Observação", "Duplicado de"),
+            (
+                "Observação tem de 3 a 500 caracteres.",
+                "Está resolvido: “Está explicado” (EXPLAINED).",
+                "Duplicado de vai com “É o mesmo que outro apontamento” (DUPLICATE_OF).",
+                "na coluna Decisão",
+            ),
+        ),
+        (
+            "zh-CN",
+            ("决定", "备注", "重复于"),
+            (
+                "备注 须为 3 至 500 个字符。",
+                "已处理：“已查明原因” (EXPLAINED)。",
+                "“重复于”与 “与另一项差异相同” (DUPLICATE_OF) 一起使用。",
+                "请在“决定”列写明",
+            ),
+        ),
+    ],
+)
+async def test_a_sheets_rows_are_told_in_its_readers_words(
+    browser: Browser, language: str, heads: tuple[str, str, str], wanted: tuple[str, ...]
+) -> None:
+    browser.http.cookies.set("estorno-language", language)
+    rows = [await _differs(browser, number) for number in (1, 2, 3, 4, 5)]
+    said = [("EXPLAINED", "x", ""), ("EXPLAINED", "Arredondado.", ""), ("EXPLAINED", "Arredondado.", str(rows[0].id)),
+            ("", "Nada.", ""), ("PERDIDO", "Nada.", "")]  # fmt: skip
+    named = [heads[0], heads[1], heads[2]]
+    lines = [[str(row.id), shown(row), *one] for row, one in zip(rows, said, strict=True)]
+    sheet = written([["Finding", "Facts", *named], *lines])
+    brought = await browser.send("/findings/sheets", "bring", {}, files={"file": ("x.csv", sheet, "text/csv")})
+    preview = brought.headers["location"].removeprefix("/console")
+    seen = await browser.page(preview)
+    assert [one for one in wanted if one not in seen] == []
+    assert [
+        one for one in ("note ", "duplicateOf", "UNKNOWN_DECISION", "column") if one in seen.split("<main")[1]
+    ] == []
+    applied = await browser.send(preview, "apply", {})
+    told = await browser.page(applied.headers["location"].removeprefix("/console"))
+    assert [one for one in (wanted[0], wanted[3]) if one not in told] == []
+    assert (await Finding.get(id=rows[1].id)).reason == "EXPLAINED"
