@@ -219,6 +219,9 @@ async def test_another_person_confirms_or_refuses_a_report(browser: Browser) -> 
     wrong = await browser.send(f"/nights/handed/{first.id}", "confirm", {}, sha256="0" * 64)
     assert wrong.status_code == 422
     assert (await browser.send(f"/nights/handed/{first.id}", "confirm", {})).status_code == 303
+    text = await browser.page(f"/nights/handed/{first.id}")
+    assert ("Being entered" in text, "Being judged" in text, "Show how far it is" in text) == (True, False, True)
+    assert f'data-live="/console/nights/handed/{first.id}/live"' in text
     unsaid = await browser.send(f"/nights/handed/{second.id}", "refuse", {})
     assert (unsaid.status_code, 'href="#refuse-why"' in unsaid.text) == (422, True)
     assert (await browser.send(f"/nights/handed/{second.id}", "refuse", {"why": "Not ours."})).status_code == 303
