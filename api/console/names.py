@@ -3,6 +3,7 @@
 A word is English here and translated where it is shown.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -204,6 +205,14 @@ def reason(name: str | None) -> str:
 def permission(name: str) -> str:
     """What who has the permission may do."""
     return word(PERMISSIONS, name)
+
+
+def states_in_words(said: str) -> str:
+    """A sentence of ours with the states of refunds as the pages call them."""
+    return _STATE_CODES.sub(lambda found: f"“{_(STATES[found[0]].word)}”", said)
+
+
+_STATE_CODES: Final = re.compile(rf"(?<![A-Z_])(?:{'|'.join(STATES)})(?![A-Z_])")
 
 
 def row(code: str | None) -> str:

@@ -78,6 +78,7 @@ def _environment() -> Environment:
             "pse": names.pse,
             "role": names.role,
             "row_why": names.row,
+            "states_in_words": names.states_in_words,
             "permission": names.permission,
             "rule": names.rule,
             "rule_why": names.rule_why,

@@ -228,7 +228,7 @@ async def _came(line: SheetLine, finding: Finding, among: Beside | None) -> Mone
     try:
         return Money.parse(line.came, suspended.currency)
     except MoneyError as error:
-        raise UnusableRow(f"{line.head('came')}: {error}") from None
+        raise UnusableRow(f"The column {line.head('came')} cannot be read: {error}") from None
 
 
 async def _people(principal: Principal, addresses: Collection[str]) -> Mapping[str, Person]:
