@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from api.console import names, typed
+from api.console import happened, names, typed
 from api.console.findings.words import SEVERITIES, STATES
 from api.console.page import Asked, Data, Unsendable
 from api.console.words import N_, _
@@ -86,7 +86,7 @@ def view(asked: Asked, data: Data) -> Mapping[str, Any]:
     people = [("me", _("You")), ("nobody", _("Nobody"))]
     people += [(one["personId"], one["name"]) for one in data.get("colleagues") or ()]
     if who and who not in dict(people):
-        people.append((who, str(held.get(who) or who).split(" <")[0]))
+        people.append((who, happened.who(str(held.get(who) or who))))
     return {
         "kinds": sorted(kinds.items(), key=lambda one: one[1]),
         "states": [(name, _(sign.word)) for name, sign in STATES.items()],
