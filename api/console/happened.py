@@ -72,6 +72,27 @@ ACCOUNT_TYPES: Final[Mapping[str, str]] = {
 }
 
 
+# Who did what no person did, as it stands on the deed.
+NOBODY: Final[Mapping[str, str]] = {
+    "worker": N_("Estorno, by itself"),
+    "reconciliation": N_("the night's reconciliation"),
+    "PSE webhook": N_("a message of the PSE"),
+    "PSE listing": N_("the PSE's own list"),
+    "PSE": N_("the PSE"),
+    "customer": N_("the customer"),
+    "reader of a mail": N_("whoever reads the mail"),
+    "bank": N_("what the bank says"),
+    "taxes": N_("the rules of VAT"),
+    "folder": N_("the watched folder"),
+    "estorno init": N_("the set-up of Estorno"),
+    "the command line": N_("the command line"),
+}
+_MACHINES: Final[Mapping[str, str]] = {
+    "command line: ": N_("the command line: %(name)s"),
+    "shop ": N_("the shop %(name)s"),
+}
+
+
 def event(kind: str) -> str:
     """The words of an event of a refund."""
     return _(EVENTS[kind]) if kind in EVENTS else kind
@@ -90,8 +111,16 @@ def part(name: str) -> str:
 
 
 def who(actor: str) -> str:
-    """Whoever did it, by their name alone; the customer has none."""
-    return _("the customer") if actor == "customer" else actor.split(" <")[0]
+    """Whoever did it, by their name alone; what is nobody's in words of what it is."""
+    name, opened, _address = actor.partition(" <")
+    if opened:
+        return name
+    if actor in NOBODY:
+        return _(NOBODY[actor])
+    for begins, words in _MACHINES.items():
+        if actor.startswith(begins):
+            return _(words) % {"name": actor.removeprefix(begins)}
+    return actor
 
 
 FILTERS: Final[Mapping[str, Any]] = {"event": event, "account": account, "part": part, "who": who}

@@ -3,6 +3,7 @@
 A word is English here and translated where it is shown.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -150,6 +151,7 @@ ROWS: Final[Mapping[str, str]] = {
     "NUMBER_CUT": N_("The spreadsheet has cut a number"),
     "NUMBER_USED": N_("Its number was used before"),
     "RESOLVED": N_("Resolved before"),
+    "UNKNOWN_DECISION": N_("There is no such decision"),
 }
 
 
@@ -203,6 +205,14 @@ def reason(name: str | None) -> str:
 def permission(name: str) -> str:
     """What who has the permission may do."""
     return word(PERMISSIONS, name)
+
+
+def states_in_words(said: str) -> str:
+    """A sentence of ours with the states of refunds as the pages call them."""
+    return _STATE_CODES.sub(lambda found: f"“{_(STATES[found[0]].word)}”", said)
+
+
+_STATE_CODES: Final = re.compile(rf"(?<![A-Z_])(?:{'|'.join(STATES)})(?![A-Z_])")
 
 
 def row(code: str | None) -> str:

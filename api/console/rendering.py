@@ -95,11 +95,13 @@ def _environment() -> Environment:
             "pse": names.pse,
             "role": names.role,
             "row_why": names.row,
+            "states_in_words": names.states_in_words,
             "permission": names.permission,
             "rule": names.rule,
             "rule_why": names.rule_why,
             "said_by": names.said_by,
             "decided": findings.decided,
+            "decided_in_sheet": findings.decided_in_sheet,
         }
     )
     made.globals.update(

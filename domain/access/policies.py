@@ -245,6 +245,7 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
     "Subscription": {
         "batchProgress": _SHEETS,
         "findingsChanged": (P.READ_LEDGER,),
+        "handedReportChanged": (P.READ_LEDGER,),
         "onboardingRun": (P.READ_CALLS,),
         "reconciliationRunProgress": (P.READ_LEDGER,),
         "refundEvents": _SEEN,

@@ -15,7 +15,7 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.batches import limits
 from domain.batches.columns import SheetKind
-from domain.batches.verdicts import RowVerdict
+from domain.batches.verdicts import WILL_BE_DONE, RowVerdict
 from domain.cause import Cause, Doer
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
@@ -58,6 +58,8 @@ WHERE id = $1 AND state IN ('READING', 'APPLYING')"""
 _TOTALS: Final = """SELECT verdict, currency, store_id, count(*)::int AS rows,
   coalesce(sum(amount), 0)::bigint AS amount
 FROM batch_rows WHERE batch_id = $1 GROUP BY verdict, currency, store_id ORDER BY verdict, currency, store_id"""
+_GOING: Final = """SELECT batch_id, count(*)::int AS rows FROM batch_rows
+WHERE batch_id = ANY($1::uuid[]) AND verdict = ANY($2::varchar[]) GROUP BY batch_id"""
 _OUTCOMES: Final = """SELECT outcome, count(*)::int AS rows FROM batch_rows
 WHERE batch_id = $1 AND outcome IS NOT NULL GROUP BY outcome ORDER BY outcome"""
 
@@ -90,6 +92,11 @@ def rows_of(batch_id: UUID, verdicts: Sequence[RowVerdict] = (), outcomes: Seque
 async def totals(batch_id: UUID) -> Sequence[Mapping[str, Any]]:
     """How many rows, and how much (minor units), by verdict, currency and store."""
     return await rows(_TOTALS, batch_id)
+
+
+async def going(batch_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+    """How many rows of each would be done, or were to be; one that has none is left out."""
+    return {row["batch_id"]: row["rows"] for row in await rows(_GOING, list(batch_ids), list(WILL_BE_DONE))}
 
 
 async def outcomes(batch_id: UUID) -> Mapping[str, int]:

@@ -12,6 +12,7 @@ from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal, Reach, Scope
+from domain.access.second import SecondPerson
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
@@ -157,6 +158,7 @@ _READ: Final[Mapping[str, Any]] = {
     "due_before": datetime.fromisoformat,
     "payment": UUID,
     "refund": UUID,
+    "second_person": SecondPerson,
 }
 _READ_ENTRIES: Final[Mapping[str, Any]] = {
     "person_id": UUID,

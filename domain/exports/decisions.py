@@ -57,6 +57,12 @@ class UnusableRow(Problem):
     """The row itself cannot be used."""
 
 
+class UnknownDecision(UnusableRow):
+    """What it says is no decision."""
+
+    code = "UNKNOWN_DECISION"
+
+
 class Stale(Problem):
     """The facts are others than the sheet shows."""
 
@@ -148,7 +154,13 @@ def _refused(line: SheetLine, known: UUID | None, problem: Problem) -> ToldRow:
     code = problem.current_state if isinstance(problem, InvalidState) else problem.code
     # Of what is not the asker's nothing is told, nor kept: it is unknown.
     shown_id = None if isinstance(problem, NotFound) else known
-    return ToldRow(line.row, shown_id, RowState.REFUSED, problem.message[:500], str(code)[:32])
+    return ToldRow(line.row, shown_id, RowState.REFUSED, _named(line, problem.message)[:500], str(code)[:32])
+
+
+def _named(line: SheetLine, said: str) -> str:
+    """What a refusal says of an argument, of the column that it came from."""
+    argument, blank, rest = said.partition(" ")
+    return f"{line.head(argument)}{blank}{rest}" if argument in ("account", "came") else said
 
 
 async def _checked(
@@ -168,7 +180,9 @@ async def _checked(
     _check_facts(finding, line)
     wanted = await _wanted(line, finding, among)
     if wanted is None and not line.assign_to:
-        raise UnusableRow("There is no decision: write a reason in the column Decision, or leave all of them empty.")
+        raise UnusableRow(
+            f"There is no decision: write a reason in the column {line.head('decision')}, or leave all of them empty."
+        )
     return finding, wanted
 
 
@@ -183,16 +197,27 @@ async def _wanted(line: SheetLine, finding: Finding, among: Beside | None) -> Re
         return None
     named = line.decision.upper().replace(" ", "_")
     if named not in ClosingReason.__members__:
-        raise UnusableRow(f"{line.decision[:40]!r} is no decision: there are {', '.join(ClosingReason)}.")
+        raise UnknownDecision(f"{line.decision[:40]!r} is no decision: there are {', '.join(ClosingReason)}.")
+    _check_note(line)
     account = line.account.upper().replace(" ", "_") or None
     if account is not None and account not in Account.__members__:
         raise UnusableRow(f"{line.account[:40]!r} is no account of the ledger.")
     other = sheet.id_of(line.duplicate_of) if line.duplicate_of else None
     if line.duplicate_of and other is None:
-        raise UnusableRow("Duplicate of takes the id of a finding: of the hidden column, or as the API has it.")
+        raise UnusableRow(
+            f"{line.head('duplicate_of')} takes the id of a finding: of the hidden column, or as the API has it."
+        )
+    if (other is not None) != (named == ClosingReason.DUPLICATE_OF):
+        raise UnusableRow(f"{line.head('duplicate_of')} goes with {ClosingReason.DUPLICATE_OF}.")
     return Resolution(
         ClosingReason(named), line.note, Account(account) if account else None, await _came(line, finding, among), other
     )
+
+
+def _check_note(line: SheetLine) -> None:
+    low, high = work.NOTE_LENGTH
+    if not low <= len(line.note) <= high:
+        raise UnusableRow(f"{line.head('note')} takes {low} to {high} characters.")
 
 
 async def _came(line: SheetLine, finding: Finding, among: Beside | None) -> Money | None:
@@ -203,7 +228,7 @@ async def _came(line: SheetLine, finding: Finding, among: Beside | None) -> Mone
     try:
         return Money.parse(line.came, suspended.currency)
     except MoneyError as error:
-        raise UnusableRow(f"Came: {error}") from None
+        raise UnusableRow(f"The column {line.head('came')} cannot be read: {error}") from None
 
 
 async def _people(principal: Principal, addresses: Collection[str]) -> Mapping[str, Person]:

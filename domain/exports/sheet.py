@@ -21,11 +21,16 @@ _NEEDED: Final = (FINDING_ID, FACTS, DECISION[0].title)
 _CELL_MAX: Final = 4_000  # characters of a cell that somebody fills in
 _PREFIX: Final = b"Finding:"
 _TITLES: Final[Mapping[str, str]] = {one.title: one.key for one in DECISION}
+_KEYS: Final[Mapping[str, str]] = {one.key: one.title for one in DECISION}
 
 
 @dataclass(frozen=True, slots=True)
 class SheetLine:
-    """What one row says, in the words of its cells. `row` as a spreadsheet counts: the header is 1."""
+    """What one row says, in the words of its cells. `row` as a spreadsheet counts: the header is 1.
+
+    `formulas`: what the columns are called whose cells hold one. `heads`: what this sheet calls the columns that people
+    fill in, by their keys.
+    """
 
     row: int
     finding: str
@@ -36,7 +41,12 @@ class SheetLine:
     came: str = ""
     duplicate_of: str = ""
     assign_to: str = ""
-    formulas: tuple[str, ...] = ()  # titles of cells that hold one
+    formulas: tuple[str, ...] = ()
+    heads: tuple[tuple[str, str], ...] = ()
+
+    def head(self, key: str) -> str:
+        """What the sheet calls a column; what we do where it has none."""
+        return dict(self.heads).get(key) or _KEYS[key]
 
 
 def read(given: bytes) -> list[SheetLine]:
@@ -70,6 +80,9 @@ def _places(header: Sequence[str]) -> Mapping[str, int]:
 
 def _line(at: int, row: Sequence[str], places: Mapping[str, int], cells: Cells) -> SheetLine | None:
     said: dict[str, str] = {}
+    heads = {
+        key: unguarded(cells.rows[0][places[title]].strip())[:80] for title, key in _TITLES.items() if title in places
+    }
     formulas = []
     for title, key in _TITLES.items():
         place = places.get(title)
@@ -77,11 +90,11 @@ def _line(at: int, row: Sequence[str], places: Mapping[str, int], cells: Cells) 
             continue
         said[key] = row[place].replace("\x00", "").strip()[:_CELL_MAX]
         if (at, place) in cells.formulas:
-            formulas.append(title)
+            formulas.append(heads[key])
     if not any(said.values()) and not formulas:
         return None
     told = [row[places[title]].strip()[:200] if places[title] < len(row) else "" for title in (FINDING_ID, FACTS)]
-    return SheetLine(at + 1, told[0], told[1], **said, formulas=tuple(formulas))
+    return SheetLine(at + 1, told[0], told[1], **said, formulas=tuple(formulas), heads=tuple(heads.items()))
 
 
 def _csv(given: bytes) -> Cells:

@@ -18,6 +18,16 @@ _SIGNATURES: Final = (
 )
 _TEXT: Final = "text/plain"  # CSV, XML, OFX, CNAB: what they are is found by their readers
 _LOOKED_AT_BYTES: Final = 8 * 1024
+# As people call them, in whatever language.
+NAMES: Final[Mapping[str, str]] = {
+    _TEXT: "CSV / TXT / XML / JSON",
+    "application/zip": "Excel (xlsx) / ZIP",
+    "application/gzip": "GZIP",
+    "application/pdf": "PDF",
+    "image/png": "PNG",
+    "image/jpeg": "JPEG",
+    "application/vnd.apache.parquet": "Parquet",
+}
 _PICTURES: Final = frozenset({"application/pdf", "image/png", "image/jpeg"})
 _TABLES: Final = frozenset({_TEXT, "application/zip", "application/gzip"})
 

@@ -19,7 +19,7 @@ from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.files import content
-from domain.files.kinds import RULES, media_type_of
+from domain.files.kinds import NAMES, RULES, media_type_of
 from domain.files.room import ROOM
 from domain.models.exports import Export
 from domain.models.files import File, Purpose
@@ -128,7 +128,7 @@ async def take_in(file: File, chunks: AsyncIterator[bytes], settings: Settings) 
         given = await _whole(file, chunks)
         media_type = media_type_of(given)
         if media_type not in RULES[file.purpose].media_types:
-            known = ", ".join(sorted(RULES[file.purpose].media_types))
+            known = ", ".join(sorted(NAMES.get(one, one) for one in RULES[file.purpose].media_types))
             raise InvalidInput(f"By its content the file is none of {known}; export it again as one of them.")
         await content.put(settings, file, given)
     async with transaction():

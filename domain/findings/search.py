@@ -14,7 +14,8 @@ from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal, Scope
-from domain.findings import findings
+from domain.access.second import SecondPerson
+from domain.findings import findings, said
 from domain.findings.kinds import FindingKind
 from domain.models import Connection, Finding, Merchant
 
@@ -50,6 +51,7 @@ class WantedFindings:
     due_before: datetime | None = None
     payment: UUID | None = None
     refund: UUID | None = None
+    second_person: SecondPerson | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,14 @@ async def query(
     principal: Principal, wanted: WantedFindings, permission: Permission = Permission.READ_LEDGER
 ) -> QuerySet[Finding]:
     """Those that somebody may see and that are wanted. Raises Forbidden."""
-    return await of_scope(principal.scope(permission), wanted)
+    found = await of_scope(principal.scope(permission), wanted)
+    if wanted.second_person is None:
+        return found
+    return found.filter(await said.of_second(principal, wanted.second_person))
 
 
 async def of_scope(scope: Scope, wanted: WantedFindings) -> QuerySet[Finding]:
-    """Those of a scope that are wanted."""
+    """Those of a scope that are wanted, whoever asks: `second_person` is no part of it."""
     found = findings.within(scope)
     for condition in _conditions(wanted):
         found = found.filter(condition)

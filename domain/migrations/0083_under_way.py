@@ -16,7 +16,7 @@ STATEMENTS = [
 class Migration(migrations.Migration):
     """The same index, with four columns more."""
 
-    dependencies = [("models", "0080_state_sums")]
+    dependencies = [("models", "0082_second_word")]
 
     initial = False
 

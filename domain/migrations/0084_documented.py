@@ -14,7 +14,7 @@ STATEMENTS = [
 class Migration(migrations.Migration):
     """An index."""
 
-    dependencies = [("models", "0081_refund_parts")]
+    dependencies = [("models", "0083_under_way")]
 
     initial = False
 

@@ -18,7 +18,7 @@ from domain.models.taxes import Booked
 from domain.money import Money, cumulative_share
 from domain.platform.database import execute, rows
 from domain.taxes import by_hand, moves, reversals
-from domain.taxes.documents.said import normal
+from domain.taxes.documents.said import Document, normal
 from domain.taxes.moves import Paper
 
 UNKNOWN: Final = "No sale of yours has a document of that name, and no refund that reference."
@@ -76,6 +76,15 @@ class Candidate:
     papers: int  # how many documents cover it
 
 
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What would keep a document from taking VAT back, and what its refunds expect of it: the money, and its VAT."""
+
+    problem: str
+    total: Money
+    tax: Money
+
+
 async def match(document: TaxDocument, parts: dict[str, int], cause: Cause, *, again: bool = False) -> str | None:
     """Give the document to the refunds it is of; what keeps it from taking VAT back, None: nothing does.
 
@@ -122,7 +131,53 @@ async def _given(
     return next((problem for problem in problems if problem), None)
 
 
-def chosen_of(candidates: Sequence[Candidate], document: TaxDocument) -> list[Candidate]:
+async def foreseen(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document) -> Foreseen | None:
+    """What `match` would say of a document and these refunds, as things stand; None: nothing, or nothing is known.
+
+    Nothing is locked and nothing is written.
+    """
+    candidates = await _as_they_are(merchant_id, refund_ids, said)
+    if not candidates:
+        return None
+    chosen = chosen_of(candidates, said)
+    meant = chosen or candidates
+    tax = sum(_expected(one, said.total) for one in meant)
+    found = _problem(candidates[0].reversal, chosen, sum(one.left for one in meant), tax, said)
+    currency = candidates[0].reversal.currency
+    return Foreseen(found, Money(sum(one.left for one in meant), currency), Money(tax, currency)) if found else None
+
+
+def _problem(first: VatReversal, chosen: Sequence[Candidate], left: int, wanted: int, said: Document) -> str | None:
+    if first.currency != said.currency:
+        return _CURRENCY
+    if said.issued_on < first.sold_on:
+        return _TOO_EARLY
+    if not chosen:
+        return MORE if said.total > left else SEVERAL
+    if left > said.total:
+        return _PART
+    tax = _nearest(dict(said.parts) or {"tax": said.tax}, wanted)
+    return _TAX if abs(tax - wanted) > _DIFFERENCE_MAX * len(chosen) else None
+
+
+async def _as_they_are(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document) -> list[Candidate]:
+    """As `_held`, without a lock; a refund that has no reversal yet expects what VAT it has."""
+    refunds = {row.id: row for row in await Refund.filter(id__in=list(refund_ids), merchant_id=merchant_id)}
+    kept = {row.refund_id: row for row in await VatReversal.filter(refund_id__in=list(refunds))}
+    covered = {row["reversal_id"]: row for row in await rows(_COVERED, [row.id for row in kept.values()])}
+    found = []
+    for refund in (refunds[one] for one in refund_ids if one in refunds):
+        row = kept.get(refund.id) or VatReversal(
+            amount=refund.tax_amount, currency=refund.currency, sold_on=said.issued_on
+        )
+        done = covered.get(row.id, {"amount": 0, "tax": 0, "many": 0})
+        one = Candidate(row, refund, refund.amount - done["amount"], done["tax"], done["many"])
+        if one.left > 0 and (refund.id not in kept or moves.may_be_documented(row)):
+            found.append(one)
+    return found
+
+
+def chosen_of(candidates: Sequence[Candidate], document: TaxDocument | Document) -> list[Candidate]:
     """Those whose money is the document's: one of its amount, the only ones that add up to it, or the only one.
 
     Of several of one amount, of one sale, that whose tax is the document's, and then the oldest: they are alike.

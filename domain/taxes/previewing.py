@@ -12,6 +12,7 @@ from domain.models import TaxCancellation, TaxDocument
 from domain.platform.settings import Settings
 from domain.taxes import importing, match
 from domain.taxes.documents.said import Cancellation, Document, Said, Unread
+from domain.taxes.match import Foreseen
 
 SHOWN_MAX: Final = 100
 
@@ -30,13 +31,14 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Previewed:
     """One of the file. `refunds`: how many refunds of the sale that it names, or the reference that it gives, can
-    be meant."""
+    be meant; `differs`: what would keep it from taking their VAT back."""
 
     outcome: Outcome
     where: str
     document: Document | None = None
     why: str = ""
     refunds: int = 0
+    differs: Foreseen | None = None
 
 
 async def preview(principal: Principal, file_id: UUID, settings: Settings) -> tuple[int, Sequence[Previewed]]:
@@ -63,4 +65,7 @@ async def _seen(merchant_id: UUID, said: Said, latest: date) -> Previewed:
     if current is not None:
         outcome = Outcome.SAME if current.facts == said.facts else Outcome.REVISES
     refunds = await match.meant_by(merchant_id, said.originals, said.refund_reference, said.total)
-    return Previewed(outcome, where, said, refunds=len(refunds))
+    if outcome is Outcome.SAME:
+        return Previewed(outcome, where, said, refunds=len(refunds))
+    differs = await match.foreseen(merchant_id, refunds, said)
+    return Previewed(outcome, where, said, refunds=len(refunds), differs=differs)

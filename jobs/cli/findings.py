@@ -64,6 +64,9 @@ def listed(
     at_most: AtMost = None,
     assignee: Assignee = None,
     mine: Annotated[bool, typer.Option("--mine", help="What you have in hand.")] = False,
+    second: Annotated[
+        str | None, typer.Option(help="What one person has said: me (my yes is wanted), or anybody (another's is).")
+    ] = None,
     order: Annotated[str, typer.Option(help="NEWEST, OLDEST, DUE, GRAVEST or LARGEST.")] = "DUE",
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="At most so many.")] = 50,
     form: Form = _TEXT,
@@ -71,6 +74,7 @@ def listed(
     """What is not resolved, the first due first."""
     wanted = chosen(kind, state, pse, currency, mine)
     wanted |= narrowed(store, since, until, amount_of(currency, at_least, at_most), assignee)
+    wanted |= {"secondPerson": second.upper()} if second else {}
     nodes = _pages(wanted, order.upper(), limit)
     if _is_json(form):
         typer.echo(json.dumps(nodes, ensure_ascii=False))

@@ -16,6 +16,7 @@ from domain.platform.settings import Settings
 from jobs.demo.course import Day
 from jobs.demo.day import play
 from jobs.demo.opening import ADMINISTRATOR
+from jobs.demo.patience import OnceMore
 from jobs.demo.stage import Addresses, Stage, prepare, write_card
 
 
@@ -35,7 +36,7 @@ async def run(settings: Settings, sandbox_port: int, *, tamper: bool, once: bool
     console = Console(file=sys.stdout, soft_wrap=False)
     async with (
         connected(settings.database_url, pool_max=5, all_because=OPERATOR),
-        httpx.AsyncClient(timeout=30) as http,
+        httpx.AsyncClient(timeout=30, transport=OnceMore()) as http,
     ):
         await bell.connect(settings.redis_url)
         try:

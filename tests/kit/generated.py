@@ -47,6 +47,7 @@ NAMED: Final[Mapping[str, str]] = {
     "connectionId": "connection",
     "connectionIds": "connection",
     "onboardingRun.id": "PreflightRun",
+    "handedReportChanged.id": "handed report",
     "fileId": "file",
     "feeScheduleId": "fee schedule",
     "fxRateId": "fx rate",

@@ -1,19 +1,34 @@
 """What the pages of sheets show: sums of the rows, and which rows of them."""
 
 import base64
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from api.console import typed
-from api.console.batches.words import KINDS, OUTCOMES, SENTENCES, STATES, VERDICTS, WILL_BE_DONE
+from api.console.batches.words import (
+    KINDS,
+    NOTHING_GOES,
+    NOTHING_SAID,
+    OUTCOMES,
+    SENTENCES,
+    STATES,
+    VERDICTS,
+    WILL_BE_DONE,
+)
 from api.console.page import Asked, Data, Download
+from api.console.words import N_, _
 
 ROWS: Final = 50
 _ROWS_MAX: Final = 100_000
 _FORMATS: Final = ("XLSX", "CSV")
 _MEDIA: Final = {"XLSX": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "CSV": "text/csv"}
+_CSV: Final = re.compile(r"csv, ([^,]+), divided by (.+)")
+_MARKS: Final = {"tabs": N_("tabs"), ",": N_("commas"), ";": N_("semicolons")}
 WORDS: Final = {
     "STATES": STATES,
+    "NOTHING_GOES": NOTHING_GOES,
+    "NOTHING_SAID": NOTHING_SAID,
     "SENTENCES": SENTENCES,
     "KINDS": KINDS,
     "VERDICTS": VERDICTS,
@@ -48,6 +63,7 @@ def one_view(asked: Asked, data: Data) -> Mapping[str, Any]:
     rows = batch["rows"]
     return {
         **WORDS,
+        "written": written(batch["written"] or ""),
         "verdicts": _counts(batch["totals"]),
         "sums": sums(batch["totals"]),
         "stores": {one["id"]: one["name"] for one in data["viewer"]["merchant"]["stores"]},
@@ -55,6 +71,16 @@ def one_view(asked: Asked, data: Data) -> Mapping[str, Any]:
         "shown": asked.text("show") or "",
         "under_way": batch["state"] in ("READING", "APPLYING"),
     }
+
+
+def written(told: str) -> str:
+    """What a sheet was read as: `xlsx`, or `csv, GB18030, divided by ;`."""
+    found = _CSV.fullmatch(told)
+    if found is None:
+        return "Excel (xlsx)" if told == "xlsx" else told
+    encoding, mark = found[1], found[2]
+    mark = _(_MARKS[mark]) if mark in _MARKS else mark
+    return _("CSV, written in %(encoding)s, divided by %(mark)s") % {"encoding": encoding, "mark": mark}
 
 
 def confirm_view(asked: Asked, data: Data) -> Mapping[str, Any]:

@@ -14,6 +14,9 @@ STATES: Final[Mapping[str, Sign]] = {
     "FAILED": Sign("✕", N_("Not readable"), "bad"),
     "CANCELED": Sign("–", N_("Called off"), "gone"),
 }
+# JUDGED, but nobody need say yes.
+NOTHING_GOES: Final = Sign("✕", N_("Nothing of it can be sent"), "bad")
+NOTHING_SAID: Final = N_("Nothing of this sheet can be sent: each row says why. Correct it and bring it again.")
 SENTENCES: Final[Mapping[str, str]] = {
     "READING": N_("The sheet is being read, and each row looked at. Nothing is sent."),
     "JUDGED": N_("Nothing has been sent. Look at the rows; what is refused holds up nothing else."),

@@ -36,7 +36,7 @@ PAGES: Final = (
         months.one,
         section=_BOOKS,
         posts=months.POSTS,
-        statements=16,  # what stands in the way, and what each kind of finding is called
+        statements=18,  # what stands in the way, and what each kind of finding is called
     ),
     Page(
         f"{_BOOKS}/journals",
@@ -56,7 +56,7 @@ PAGES: Final = (
         bank.payouts,
         section=_BOOKS,
         posts=bank.PROOFS,
-        statements=20,
+        statements=21,
     ),
     Page(f"{_BOOKS}/fees", "books/fees", N_("Fees"), fees.schedules, fees.fees, section=_BOOKS, posts=fees.FEES),
     Page(f"{_BOOKS}/rates", "books/rates", N_("Rates"), fees.listed, fees.rates, section=_BOOKS, posts=fees.RATES),

@@ -53,7 +53,7 @@ def _one(asked: Asked, data: Data) -> Mapping[str, Any]:
         "certification": certification,
         "running": runs,
         "way": steps.way_in(one, preflight),
-        "sentence": steps.sentence(one),
+        "sentence": steps.sentence(one, preflight, steps.possible(one, asked.may)),
         "resting": steps.resting(one),
         "possible": steps.possible(one, asked.may),
         "impossible": steps.impossible(one, asked.may, data["viewer"]["holder"]),

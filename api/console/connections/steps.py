@@ -12,25 +12,27 @@ from api.console.words import N_, _
 _REVIEWED: Final = ("SANDBOX", "CERTIFIED", "ACTIVE", "SUSPENDED")
 _CERTIFIED: Final = ("CERTIFIED", "ACTIVE", "SUSPENDED")
 _CERTIFIABLE: Final = ("SANDBOX", "CERTIFIED")
+_PREFLIGHT: Final = 2  # which of the stages
 _PASSED: Final = ("PASSED", "UNKNOWN", "NOT_ASKABLE")
 
 
 @dataclass(frozen=True, slots=True)
 class WayIn:
-    """One stage of the way in. `mark`: done, now or later."""
+    """One stage of the way in: done, now or later; `said` of one that was gone and holds no longer."""
 
     label: str
     tone: str
+    said: str = ""
 
     @property
     def mark(self) -> str:
-        """Its sign: done, now, later."""
-        return {"ok": "●", "doubt": "◐", "wait": "○"}[self.tone]
+        """Its sign: done, now, later; bad."""
+        return {"ok": "●", "doubt": "◐", "wait": "○", "bad": "✕"}[self.tone]
 
     @property
     def word(self) -> str:
         """The sign in words, for who does not see it."""
-        return {"ok": _("done"), "doubt": _("now"), "wait": _("later")}[self.tone]
+        return self.said or {"ok": _("done"), "doubt": _("now"), "wait": _("later")}[self.tone]
 
 
 def way_in(one: Mapping[str, Any], preflight: Mapping[str, Any] | None) -> list[WayIn]:
@@ -46,20 +48,40 @@ def way_in(one: Mapping[str, Any], preflight: Mapping[str, Any] | None) -> list[
         (N_("Live"), state == "ACTIVE"),
     )
     now = next((number for number, (_label, done) in enumerate(stages) if not done), len(stages))
-    return [
+    found = [
         WayIn(_(label), "ok" if done else "doubt" if number == now else "wait")
         for number, (label, done) in enumerate(stages)
     ]
+    if failed_since(one, preflight):
+        found[_PREFLIGHT] = WayIn(_(stages[_PREFLIGHT][0]), "bad", _("failed; it was certified before"))
+    return found
 
 
-def sentence(one: Mapping[str, Any]) -> str:
-    """What it means and what comes next, in one sentence."""
+def failed_since(one: Mapping[str, Any], preflight: Mapping[str, Any] | None) -> bool:
+    """Whether it was certified, and the newest preflight has failed all the same."""
+    return one["state"] in _CERTIFIED and preflight is not None and preflight["outcome"] == "FAILED"
+
+
+def sentence(one: Mapping[str, Any], preflight: Mapping[str, Any] | None, possible: Sequence[str]) -> str:
+    """What it means and what comes next. `possible`: what who reads may do."""
+    found = _stands(one, possible)
+    if failed_since(one, preflight):
+        found += " " + _("Its last preflight has failed: see below what to mend, then ask the PSE again.")
+    return found
+
+
+def _stands(one: Mapping[str, Any], possible: Sequence[str]) -> str:
     said = {
         "DRAFT": _("Hand in what is missing, then submit it; another person looks at it."),
         "SUBMITTED": _("It waits for another person than who submitted it to begin the review."),
         "UNDER_REVIEW": _("Somebody reviews it; then it is certified, or more is asked for."),
         "SANDBOX": _("Its documents are in order. Certify it in the PSE's test environment."),
-        "CERTIFIED": _("It has passed. Give it the live keys; then another person lets it go live."),
+        "CERTIFIED": _("It has passed. Let it go live if its keys are the live ones; who gives it others does not.")
+        if "activate" in possible
+        else _(
+            "It has passed. Give it the live keys, if it has not got them; then somebody who gave it none and "
+            "handed in no document lets it go live."
+        ),
         "ACTIVE": _("It is live: refunds of its payments move money."),
         "SUSPENDED": _("Nothing is sent to the PSE; its refunds wait until it goes on."),
         "REJECTED": _("It was refused. Make it a draft again when what was wrong has been mended."),

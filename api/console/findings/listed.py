@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from api.console import names, typed
+from api.console import happened, names, typed
 from api.console.findings.words import SEVERITIES, STATES
 from api.console.page import Asked, Data, Unsendable
 from api.console.words import N_, _
@@ -19,9 +19,11 @@ ORDERS: Final = {
     "LARGEST": N_("The largest amount first"),
 }
 _LISTS: Final = {"kind": "kinds", "state": "states", "connection": "connectionIds", "pse": "pses", "store": "storeIds"}
+SECONDS: Final = {"ME": N_("Waits for your yes"), "ANYBODY": N_("Waits for another person's yes")}
 _DUE: Final = {"overdue": (N_("Overdue"), 0), "week": (N_("Within seven days"), 7)}
 _FILTERS: Final = (
     *_LISTS, "severity", "since", "until", "due", "currency", "least", "most", "assignee", "payment", "refund",
+    "second",
 )  # fmt: skip
 
 
@@ -36,7 +38,12 @@ def variables(asked: Asked) -> Mapping[str, Any]:
 def filter_of(asked: Asked) -> dict[str, Any]:
     """The API's filter of what stands in the address. Raises Unsendable."""
     found: dict[str, Any] = {field: asked.texts(name) for name, field in _LISTS.items() if asked.texts(name)}
-    for name, field in (("severity", "severity"), ("payment", "paymentId"), ("refund", "refundId")):
+    for name, field in (
+        ("severity", "severity"),
+        ("payment", "paymentId"),
+        ("refund", "refundId"),
+        ("second", "secondPerson"),
+    ):
         if text := asked.text(name):
             found[field] = text
     for name, field in (("since", "foundFrom"), ("until", "foundUntil")):
@@ -79,7 +86,7 @@ def view(asked: Asked, data: Data) -> Mapping[str, Any]:
     people = [("me", _("You")), ("nobody", _("Nobody"))]
     people += [(one["personId"], one["name"]) for one in data.get("colleagues") or ()]
     if who and who not in dict(people):
-        people.append((who, str(held.get(who) or who).split(" <")[0]))
+        people.append((who, happened.who(str(held.get(who) or who))))
     return {
         "kinds": sorted(kinds.items(), key=lambda one: one[1]),
         "states": [(name, _(sign.word)) for name, sign in STATES.items()],
@@ -89,6 +96,7 @@ def view(asked: Asked, data: Data) -> Mapping[str, Any]:
         "names": {one["id"]: one["name"] for one in connections},
         "stores": [(one["id"], one["name"]) for one in merchant["stores"]],
         "people": people,
+        "seconds": [(name, _(word)) for name, word in SECONDS.items()],
         "dues": [(name, _(word)) for name, (word, _days) in _DUE.items()],
         "orders": [(name, _(word)) for name, word in ORDERS.items()],
         "order": asked.text("order") or "DUE",

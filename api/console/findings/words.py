@@ -108,12 +108,22 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 
 
 def decided(said: str) -> str:
-    """A refusal with the API's names of decisions and of suspense as the page calls them."""
+    """A refusal with the API's names of decisions and accounts as the page calls them."""
     return _CODES.sub(lambda found: f"“{_word(found[0])}”", said)
 
 
+def decided_in_sheet(said: str) -> str:
+    """The same for who has to write one of these names into a cell: it stands beside its word."""
+    return _CODES.sub(lambda found: f"“{_word(found[0])}”" + _typed(found[0]), said)
+
+
 def _word(code: str) -> str:
-    return account(code) if code == "SUSPENSE" else _(REASONS[code][0])
+    return _(REASONS[code][0]) if code in REASONS else account(code)
 
 
-_CODES: Final = re.compile(rf"(?<![A-Z_])(?:{'|'.join((*REASONS, 'SUSPENSE'))})(?![A-Z_])")
+def _typed(code: str) -> str:
+    return "" if code in _NOT_NAMED else f" ({code})"
+
+
+_NOT_NAMED: Final = ("SUSPENSE", "PSE_CLEARING")  # nobody takes a finding's money there
+_CODES: Final = re.compile(rf"(?<![A-Z_])(?:{'|'.join((*REASONS, *ACCOUNTS, *VAT_ACCOUNTS, *_NOT_NAMED))})(?![A-Z_])")

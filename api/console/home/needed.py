@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from api.console.page import Data
 from api.console.person import PREFIX
 from api.console.words import _
 from domain.refunds.approvals.awaiting import FOUND_MAX as AWAITING_MAX
+
+_COUNTED_MAX: Final = 100  # of what waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,18 @@ class Needed:
 
 def needed(data: Data, may: Callable[[str], bool]) -> Sequence[Needed]:
     """What there is at least one of, the gravest first."""
-    found = [_alerts(data), _doubts(data, may), _connections(data, may), _approvals(data), _by_hand(data, may)]
+    found = [
+        _alerts(data),
+        _doubts(data, may),
+        _connections(data, may),
+        _approvals(data),
+        _spoken(data),
+        _by_hand(data, may),
+    ]
     return [
-        one for one in (*found, _of_shops(data, may), _findings(data), _nights(data)) if one is not None and one.count
+        one
+        for one in (*found, _of_shops(data, may), _told(data), _findings(data), _nights(data))
+        if one is not None and one.count
     ]
 
 
@@ -57,6 +68,21 @@ def _approvals(data: Data) -> Needed | None:
         return None
     count, label = told["totalCount"], _("Refunds that wait for your yes")
     return Needed(count, count >= AWAITING_MAX, label, f"{PREFIX}/todo", "○", "wait")
+
+
+def _spoken(data: Data) -> Needed:
+    label = _("Doubts of which somebody has said what happened, and which wait for your word")
+    return _waiting(data, "doubts", label, "/refunds?second=ME", "◐", "doubt")
+
+
+def _told(data: Data) -> Needed:
+    label = _("Findings of which somebody has said what became of them, and which wait for your yes")
+    return _waiting(data, "confirmations", label, "/findings?second=ME", "○", "wait")
+
+
+def _waiting(data: Data, what: str, label: str, path: str, mark: str, tone: str) -> Needed:
+    count = data["viewer"]["waiting"][what]
+    return Needed(count, count >= _COUNTED_MAX, label, PREFIX + path, mark, tone)
 
 
 def _by_hand(data: Data, may: Callable[[str], bool]) -> Needed | None:

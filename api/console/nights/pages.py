@@ -9,7 +9,7 @@ from uuid import UUID
 
 from api.console import typed
 from api.console.nights import read
-from api.console.nights.words import HANDED, MEANT, PHASES, PROOFS, STATES, WAYS
+from api.console.nights.words import ENTERING, HANDED, MEANT, PHASES, PROOFS, STATES, WAYS
 from api.console.page import Asked, Data, Done, Live, Nav, Page, Post, Unsendable
 from api.console.words import N_, _
 from domain.access.permissions import Permission
@@ -99,6 +99,7 @@ def _handed_view(asked: Asked, data: Data) -> Values:
     return {
         "HANDED": HANDED,
         "WAYS": WAYS,
+        "ENTERING": ENTERING,
         "names": _names(data),
         "connections": list(_names(data).items()),
     }
@@ -133,6 +134,10 @@ def _report_view(asked: Asked, data: Data) -> Values:
         "mine": report["handedInBy"] == data["viewer"]["holder"],
         "PROOFS": PROOFS,
     }
+
+
+def _report_cursor(event: Data) -> str | None:
+    return str(event["handedReportChanged"]["state"])
 
 
 def _confirm_input(asked: Asked) -> Values:
@@ -184,8 +189,9 @@ PAGES: Final = (
         _report_view,
         found="handedReport",
         section=_LIST,
+        live=Live(_report, _report_cursor, fresh=True),
         posts={
-            "confirm": Post("nights/confirm", _confirm_input, _decided(N_("It is being entered."))),
+            "confirm": Post("nights/confirm", _confirm_input, _decided(N_("You have confirmed it."))),
             "refuse": Post("nights/refuse", _refuse_input, _decided(N_("Nothing of it is entered."))),
         },
     ),

@@ -49,6 +49,7 @@ HANDED: Final[Mapping[str, Sign]] = {
     "REFUSED": Sign("✕", N_("Refused"), "bad"),
     "SKIPPED": Sign("–", N_("Not a report"), "gone"),
 }
+ENTERING: Final = Sign("◐", N_("Being entered"), "wait")  # WAITING again, after another person's yes
 WAYS: Final[Mapping[str, str]] = {
     "UPLOAD": N_("uploaded"),
     "COMMAND": N_("by command"),

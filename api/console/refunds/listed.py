@@ -6,11 +6,15 @@ from urllib.parse import urlencode
 
 from api.console import names, typed
 from api.console.page import Asked, Data
-from api.console.words import _
+from api.console.words import N_, _
 
 CURRENCIES: Final = ("BRL", "MXN", "COP", "CLP", "PEN", "ARS", "UYU", "USD", "EUR")
+SECONDS: Final = {
+    "ME": N_("Doubts that wait for your word"),
+    "ANYBODY": N_("Doubts that wait for another person's word"),
+}
 _FILTERS: Final = (
-    "state", "connection", "method", "store", "since", "until", "person", "reason", "order", "least", "most",
+    "state", "connection", "method", "store", "since", "until", "person", "reason", "order", "least", "most", "second",
 )  # fmt: skip
 _LISTS: Final = {
     "state": "statuses",
@@ -34,6 +38,8 @@ def filter_of(asked: Asked) -> dict[str, Any]:
             found[name] = typed.day(name, text)
     if asked.text("person"):
         found["needsPerson"] = True
+    if second := asked.text("second"):
+        found["secondPerson"] = second
     if order := asked.text("order"):
         found["orderReference"] = order
     for name, field in (("least", "amountFrom"), ("most", "amountUntil")):
@@ -52,6 +58,7 @@ def view(asked: Asked, data: Data) -> Mapping[str, Any]:
         "reasons": [(name, _(word)) for name, word in names.REASONS.items()],
         "connections": [(one["id"], one["name"]) for one in merchant["connections"]],
         "stores": [(one["id"], one["name"]) for one in merchant["stores"]],
+        "seconds": [(name, _(word)) for name, word in SECONDS.items()],
         "currencies": [(one, one) for one in CURRENCIES],
         "filtered": bool(kept),
         "exported": urlencode(kept),

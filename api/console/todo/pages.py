@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from api.console import settling
+from api.console import happened, settling
 from api.console.page import Asked, Data, Done, Nav, Page, Post, Unsendable
 from api.console.todo import lent, ruled
 from api.console.words import N_, _
@@ -34,7 +34,7 @@ def _to_decide(asked: Asked, data: Data) -> Mapping[str, Any]:
     events = refund["events"]
     others = [one for one in refund["payment"]["refunds"] if one["id"] != refund["id"]]
     history = [one for one in events if "DESTINATION" in one["kind"] or one["kind"] in _OF_ACCOUNT]
-    return {"asker": events[0]["actor"].split(" <")[0] if events else "–", "history": history, "others": others}
+    return {"asker": happened.who(events[0]["actor"]) if events else "–", "history": history, "others": others}
 
 
 def _to_pay(asked: Asked, data: Data) -> Mapping[str, Any]:
@@ -97,7 +97,7 @@ PAGES: Final = (
         N_("Approvals"),
         _paged,
         nav=Nav(35, N_("To do"), bar=True, waits="refunds"),
-        statements=21,
+        statements=23,
     ),
     Page(
         f"{_TODO}/approvals/{{awaiting}}",
@@ -112,6 +112,13 @@ PAGES: Final = (
             "approve": Post("refunds/approve", _approve_input, _approved),
             "reject": Post("refunds/reject", _reject_input, _rejected),
         },
+    ),
+    Page(
+        f"{_TODO}/second",
+        "todo/second",
+        N_("Second person"),
+        lambda asked: {},
+        section=_TODO,
     ),
     Page(f"{_TODO}/by-hand", "todo/by_hand", N_("By hand"), _paged, section=_TODO),
     Page(

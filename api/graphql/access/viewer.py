@@ -1,5 +1,6 @@
 """Who is asking, what they may do, and for which merchant."""
 
+from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
@@ -134,8 +135,14 @@ class StorePermission:
 
 @strawberry.type(description=f"What waits for a person, of each at most {counted.COUNTED_MAX}; zero for a program.")
 class WaitingTasks:
-    refunds: int = strawberry.field(description="For their yes, or to be paid by hand.")
-    findings: int = strawberry.field(description="Due within a day, or overdue.")
+    refunds: int = strawberry.field(
+        description="For their yes, to be paid by hand, or in doubt and waiting for their word beside another person's."
+    )
+    findings: int = strawberry.field(
+        description="Due within a day, overdue, or waiting for their yes to what another person said."
+    )
+    doubts: int = strawberry.field(description="Those of `refunds` that wait for their word beside another person's.")
+    confirmations: int = strawberry.field(description="Those of `findings` that wait for their yes to what was said.")
 
 
 @strawberry.type(description="Whoever holds the token of this request.")
@@ -162,7 +169,7 @@ class Viewer:
     @strawberry.field(description="How much waits for this person: what a navigation shows.")
     async def waiting(self, info: Info) -> WaitingTasks:
         found = await counted.waiting(info.context.principal)
-        return WaitingTasks(refunds=found.refunds, findings=found.findings)
+        return WaitingTasks(**asdict(found))
 
     @strawberry.field(description="The merchant that the token speaks for.")
     async def merchant(self, info: Info) -> Merchant:

@@ -147,9 +147,7 @@ class Batch:
     written: str | None = strawberry.field(description="What it was read as, such as `csv, GB18030, divided by ;`.")
     ignored: str | None = strawberry.field(description="Headings that we have no name for: their columns say nothing.")
     digest: str | None = strawberry.field(description="Of what its rows say; batchConfirm takes it.")
-    needs_another: str | None = strawberry.field(
-        description="Why another person than who handed it in must confirm it; null: one is enough."
-    )
+    needs_another: str | None = told("Why another person than who handed it in must confirm it; null: one is enough.")
     rows_total: int | None = strawberry.field(description="That say something; null: it is not read yet.")
     rows_done: int
     problem: str | None = told()
@@ -204,6 +202,12 @@ class Batch:
             )
             for one in (await batches.totals(self.batch.id))[:TOTALS_MAX]
         ]
+
+    @strawberry.field(description="How many rows would be done, or were to be; null: it is not judged yet.")
+    async def rows_going(self, info: Info) -> int | None:
+        if self.batch.rows_total is None:
+            return None
+        return await info.context.loaders.one(batches.going, self.batch.id) or 0
 
     @strawberry.field(description="How many rows have come to what.")
     async def results(self) -> list[BatchResultCount]:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import strawberry
 
+from api.graphql.access.second import SecondPersonEnum
 from api.graphql.findings.types import (
     FindingKindEnum,
     FindingReason,
@@ -16,6 +17,7 @@ from api.graphql.findings.types import (
 from api.graphql.transport import ids
 from api.graphql.transport.scalars import BigInt, CurrencyCode, Date, DateTime, MoneyInput
 from domain.access.principal import Principal
+from domain.access.second import SecondPerson
 from domain.findings.kinds import FindingKind
 from domain.findings.search import FindingStanding, WantedFindings
 from domain.findings.work import Resolution
@@ -57,6 +59,11 @@ class FindingFilter:
     due_before: DateTime | None = None
     payment_id: strawberry.ID | None = None
     refund_id: strawberry.ID | None = None
+    second_person: Annotated[SecondPerson, SecondPersonEnum] | None = strawberry.field(
+        default=None,
+        description="Of which somebody has said what became of it, and which wait for another person's yes "
+        "(findingResolveConfirm). Not of a subscription.",
+    )
 
     def parsed(self, principal: Principal) -> WantedFindings:
         """What is wanted. Raises InvalidInput."""
@@ -86,6 +93,7 @@ class FindingFilter:
             due_before=self.due_before,
             payment=ids.decode(self.payment_id, "Payment", ["filter", "paymentId"]) if self.payment_id else None,
             refund=ids.decode(self.refund_id, "Refund", ["filter", "refundId"]) if self.refund_id else None,
+            second_person=self.second_person,
         )
 
 

@@ -69,7 +69,10 @@ async def _follow(
             path=["after"],
         )
     shared = info.context.without_person()
-    chosen = Chosen.of(scope, wanted_by(given, principal))
+    wanted = wanted_by(given, principal)
+    if wanted.second_person is not None:
+        raise InvalidInput("secondPerson is looked up (findings), and not followed.", path=["filter", "secondPerson"])
+    chosen = Chosen.of(scope, wanted)
     feed = info.context.feeds.of(FINDINGS)
     # What is told is in its reader's language: those who share it share that, too.
     spoken = languages()

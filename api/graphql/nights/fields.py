@@ -220,3 +220,11 @@ class NightSubscription:
         self, info: Info, run_id: strawberry.ID
     ) -> AsyncGenerator[RunStreamMessage, None]:
         return await progress.follow_run(info, run_id)
+
+    @strawberry.subscription(
+        description="A report that was handed in, now and whenever something of it is new; it completes when the "
+        "report waits no longer for its turn: it is entered, refused, or waits for another person. Needs READ_LEDGER."
+    )
+    async def handed_report_changed(self, info: Info, id: strawberry.ID) -> AsyncGenerator[HandedReport, None]:
+        async for report in await handed_in.follow_report(info, id):
+            yield report

@@ -1,8 +1,10 @@
 """Reports that are handed in, and nights that are repeated."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
+from uuid import UUID
 
 import strawberry
 
@@ -16,9 +18,12 @@ from api.graphql.transport.errors import NightError
 from api.graphql.transport.scalars import BigInt, Date, DateTime
 from domain.models import HandedReport as Row
 from domain.models import ReconciliationRun as RunRow
+from domain.problems import NotFound
 from domain.reconciliation import confirming, handed_in, listed
 from domain.reconciliation.handed_in import Became, HandedInBy
 
+_LOOK_SECONDS: Final = 1.0
+_LOOKS_MAX: Final = 3_600
 BecameEnum = strawberry.enum(
     Became,
     name="HandedReportState",
@@ -125,6 +130,27 @@ class HandedReport:
         if self.row.run_id is None:
             return None
         return ReconciliationRun.of(await info.context.loaders.row(RunRow, self.row.run_id))
+
+
+async def follow_report(info: Info, report_id: str) -> AsyncGenerator[HandedReport, None]:
+    """The stream of `handedReportChanged`. Raises Forbidden, InvalidInput, NotFound."""
+    key = ids.uuid_of(report_id, ["id"])
+    if not await handed_in.readable(info.context.principal).filter(id=key).exists():
+        raise NotFound("There is no such report; handedReports lists yours.", path=["id"])
+    return _changes(key)
+
+
+async def _changes(key: UUID) -> AsyncGenerator[HandedReport, None]:
+    """These are few, have their turn within minutes, and are looked at once a second."""
+    told: tuple[object, ...] = ()
+    for _ in range(_LOOKS_MAX):
+        row = await Row.get(id=key)
+        if (seen := (row.state, row.tries, row.said)) != told:
+            told = seen
+            yield HandedReport.of(row)
+        if row.state != Became.WAITING:
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 @strawberry.input

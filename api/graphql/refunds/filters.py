@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import strawberry
 from tortoise.queryset import QuerySet
 
+from api.graphql.access.second import SecondPersonEnum
 from api.graphql.context import Info
 from api.graphql.refunds.events import RefundStatus
 from api.graphql.transport import ids
@@ -13,6 +14,7 @@ from api.graphql.transport.scalars import Date, DateTime, Money, MoneyInput
 from api.graphql.transport.selected import asks_for
 from domain.access import merchants
 from domain.access.principal import Principal, merchant_of
+from domain.access.second import SecondPerson
 from domain.connections import connections
 from domain.history import seals
 from domain.models import Connection as ConnectionRow
@@ -22,7 +24,7 @@ from domain.money import Money as Amount
 from domain.platform.lengths import equal, fits
 from domain.problems import InvalidInput
 from domain.pse.vocabulary import Method
-from domain.refunds import find, summed
+from domain.refunds import find, said, summed
 
 RefundReason = strawberry.enum(Reason, name="RefundReason", description="Why the money is given back.")
 PaymentMethod = strawberry.enum(Method, name="PaymentMethod", description="How the customer paid.")
@@ -37,6 +39,11 @@ class RefundFilter:
     since: Date | None = strawberry.field(default=None, description="Asked for on this day or later: the merchant's.")
     until: Date | None = strawberry.field(default=None, description="On this day, or before.")
     needs_person: bool | None = None
+    second_person: Annotated[SecondPerson, SecondPersonEnum] | None = strawberry.field(
+        default=None,
+        description="In doubt, and one person has said what happened: another one must say the same "
+        "(refundResolveDoubt). Of the 1,000 that wait longest.",
+    )
     reasons: list[Annotated[Reason, RefundReason]] | None = None
     methods: list[Annotated[Method, PaymentMethod]] | None = strawberry.field(
         default=None, description="Of the payment."
@@ -54,7 +61,9 @@ async def refunds_query(principal: Principal, given: RefundFilter | None) -> Que
     query = find.readable(principal)
     if given is None:
         return query
-    of_others = given.connection_ids or given.pses or given.order_reference is not None
+    of_others = (
+        given.connection_ids or given.pses or given.order_reference is not None or given.second_person is not None
+    )
     if principal.is_customer and (of_others or _of_payment(given)):
         # Which store or connection took their payment is nothing that a customer is told, not even by trying.
         raise InvalidInput("A customer's refunds are filtered by payment, state and time alone.", path=["filter"])
@@ -65,6 +74,8 @@ async def refunds_query(principal: Principal, given: RefundFilter | None) -> Que
         pses = [one for one in few(given.pses, "pses") if fits(ConnectionRow, "pse", one)]
         at = await connections.ids_of(merchant_of(principal), pses)
         query = query.filter(connection_id__in=at)
+    if given.second_person is not None:
+        query = query.filter(id__in=await said.of_second(principal, given.second_person))
     if given.order_reference is not None:
         query = equal(query, payment__order_reference=given.order_reference)
     if given.since is None and given.until is None:

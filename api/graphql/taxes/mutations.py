@@ -108,6 +108,9 @@ class TaxDocumentSeen:
     tax: Money | None
     originals: list[str] = strawberry.field(description="The sales' documents that it names; at most 100.")
     refunds: int = strawberry.field(description="How many refunds those sales have; 0: no such sale is known.")
+    differs: str | None = told("What keeps it from taking VAT back, as things stand; null: nothing that is known.")
+    expected_total: Money | None = strawberry.field(description="With `differs`: the money of the refunds it is of.")
+    expected_tax: Money | None = strawberry.field(description="With `differs`: the VAT of so much of that money.")
 
     @classmethod
     def of(cls, seen: Previewed) -> "TaxDocumentSeen":
@@ -125,6 +128,9 @@ class TaxDocumentSeen:
             tax=Money.of(Amount(said.tax, said.currency)) if said else None,
             originals=list(said.originals[:100]) if said else [],
             refunds=seen.refunds,
+            differs=seen.differs.problem if seen.differs else None,
+            expected_total=Money.of(seen.differs.total) if seen.differs else None,
+            expected_tax=Money.of(seen.differs.tax) if seen.differs else None,
         )
 
 

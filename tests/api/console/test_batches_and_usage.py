@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
+from api.console import names
 from domain.models import Batch, Refund
 from jobs import batches as jobs
 from jobs import usage
 from tests.api.console.conftest import Browser, sign_in
-from tests.kit.factories import a_payment
+from tests.kit.factories import a_payment, a_refund
 
 
 async def _brought(browser: Browser, sheet: bytes, do: str = "refunds") -> str:
@@ -55,6 +56,17 @@ async def test_a_sheet_is_brought_looked_at_sent_by_who_may_and_its_result_taken
     result = await browser.http.get(taken.headers["location"])
     assert "AWAITING_APPROVAL" in result.content.decode("utf-8-sig")
     assert await Refund.all().count() == 2
+
+
+async def test_a_sheet_of_which_nothing_can_be_sent_waits_for_nobody(browser: Browser) -> None:
+    refund = await a_refund(browser.shop, await a_payment(browser.shop, order="A1", amount=1_000), 1_000)
+    path = await _brought(browser, b"Order;Amount;Currency\nNONE;10.00;BRL\nA1;10.00;BRL\n")
+    for page in (path, "/batches"):
+        text = (await browser.page(page)).split("<main", 1)[1]
+        assert ("Nothing of it can be sent" in text, "Waits for a yes" in text) == (True, False), page
+    text = await browser.page(path)
+    assert ("CSV, written in UTF-8, divided by semicolons" in text, refund.state.value in text) == (True, False)
+    assert names.states_in_words("Refund 3ssl is SUCCEEDED.") == "Refund 3ssl is “Succeeded”."
 
 
 async def test_a_sheet_is_called_off_and_usage_is_shown(browser: Browser) -> None:

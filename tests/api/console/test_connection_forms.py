@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -69,6 +70,12 @@ async def test_two_people_take_a_connection_from_a_draft_to_live_and_out_again(b
         held = await Connection.filter(id=row.id).select_for_update(no_key=True).get()
         await applications.certified(held, Cause("certification", "certification"))
     assert "move real money" in await browser.page(path)
+    assert "Let it go live if its keys are the live ones" in await browser.page(path)
+    known = Checked(CheckCode.CREDENTIALS, CheckOutcome.PASSED, "it knows the key", "")
+    failed = Checked(CheckCode.CALLBACK_REGISTERED, CheckOutcome.FAILED, "none is registered", "Register them.")
+    await preflight.finish(await _looking(browser, path, row.id), row, [known, failed])
+    told = (await browser.page(path)).split("<main", 1)[1]
+    assert ("Preflight: failed; it was certified before" in told, "then ask the PSE again" in told) == (True, True)
     assert (await browser.send(path, "activate", {})).status_code == 303
     silent = await browser.send(path, "suspend", {})
     assert (silent.status_code, "in this field: whoever" in silent.text, "`comment`" in silent.text) == (
@@ -80,6 +87,11 @@ async def test_two_people_take_a_connection_from_a_draft_to_live_and_out_again(b
     assert (await Connection.get(id=row.id)).state is ConnectionState.SUSPENDED
     assert (await browser.send(path, "activate", {"comment": "It is over."})).status_code == 303
     assert await OnboardingStep.filter(connection_id=row.id, to_state="ACTIVE").count() == 2
+
+
+async def _looking(browser: Browser, path: str, connection: UUID) -> PreflightRun:
+    assert (await browser.send(path, "preflight", {})).status_code == 303
+    return await PreflightRun.get(connection_id=connection, finished_at=None)
 
 
 async def test_who_signs_in_by_a_makers_link_is_told_that_this_is_why_they_do_not_review(browser: Browser) -> None:

@@ -219,8 +219,80 @@ async def test_another_person_confirms_or_refuses_a_report(browser: Browser) -> 
     wrong = await browser.send(f"/nights/handed/{first.id}", "confirm", {}, sha256="0" * 64)
     assert wrong.status_code == 422
     assert (await browser.send(f"/nights/handed/{first.id}", "confirm", {})).status_code == 303
+    text = await browser.page(f"/nights/handed/{first.id}")
+    assert ("Being entered" in text, "Being judged" in text, "Show how far it is" in text) == (True, False, True)
+    assert f'data-live="/console/nights/handed/{first.id}/live"' in text
     unsaid = await browser.send(f"/nights/handed/{second.id}", "refuse", {})
     assert (unsaid.status_code, 'href="#refuse-why"' in unsaid.text) == (422, True)
     assert (await browser.send(f"/nights/handed/{second.id}", "refuse", {"why": "Not ours."})).status_code == 303
     rows = [await HandedReport.get(id=one.id) for one in (first, second)]
     assert [(one.state, one.confirmed_by is not None) for one in rows] == [("WAITING", True), ("REFUSED", False)]
+
+
+async def test_a_second_person_is_led_to_what_waits_for_their_yes(browser: Browser) -> None:
+    path, row = await _taken(browser, 5_000_000, "MED-LARGE")
+    await _taken(browser, 700, "MED-SMALL")
+    said = await browser.send(f"{path}/resolve?reason=WRITE_OFF", "say", {"note": "Nobody can say what it was."})
+    assert said.status_code == 303, said.text
+    for page in ("", "/todo", "/todo/second", "/findings?second=ME"):
+        text = (await browser.page(page)).split("<main", 1)[1]
+        assert (path in text, 'href="/console/findings?second=ME"' in text) == (False, False), page
+    assert path in await browser.page("/findings?second=ANYBODY")
+    await sign_in(browser, "ACCOUNTANT", "Bruno", "bruno@example.com")
+    home = await browser.page("")
+    assert 'href="/console/findings?second=ME"' in home
+    assert "/console/todo/second" in await browser.page("/todo")
+    for page in ("/todo/second", "/findings?second=ME"):
+        assert path in (text := await browser.page(page)), page
+        assert text.count('class="row"') == 1, page
+    assert (await browser.send(path, "confirm", {})).status_code == 303
+    assert (await Finding.get(id=row.id)).resolved_at is not None
+    assert "/findings?second=ME" not in await browser.page("")
+
+
+@pytest.mark.parametrize(
+    ("language", "heads", "wanted"),
+    [
+        (
+            "pt-BR",
+            ("Decisão", "Observação", "Duplicado de"),
+            (
+                "Observação tem de 3 a 500 caracteres.",
+                "Está resolvido: “Está explicado” (EXPLAINED).",
+                "Duplicado de vai com “É o mesmo que outro apontamento” (DUPLICATE_OF).",
+                "na coluna Decisão",
+            ),
+        ),
+        (
+            "zh-CN",
+            ("决定", "备注", "重复于"),
+            (
+                "备注 须为 3 至 500 个字符。",
+                "已处理：“已查明原因” (EXPLAINED)。",
+                "“重复于”与 “与另一项差异相同” (DUPLICATE_OF) 一起使用。",
+                "请在“决定”列写明",
+            ),
+        ),
+    ],
+)
+async def test_a_sheets_rows_are_told_in_its_readers_words(
+    browser: Browser, language: str, heads: tuple[str, str, str], wanted: tuple[str, ...]
+) -> None:
+    browser.http.cookies.set("estorno-language", language)
+    rows = [await _differs(browser, number) for number in (1, 2, 3, 4, 5)]
+    said = [("EXPLAINED", "x", ""), ("EXPLAINED", "Arredondado.", ""), ("EXPLAINED", "Arredondado.", str(rows[0].id)),
+            ("", "Nada.", ""), ("PERDIDO", "Nada.", "")]  # fmt: skip
+    named = [heads[0], heads[1], heads[2]]
+    lines = [[str(row.id), shown(row), *one] for row, one in zip(rows, said, strict=True)]
+    sheet = written([["Finding", "Facts", *named], *lines])
+    brought = await browser.send("/findings/sheets", "bring", {}, files={"file": ("x.csv", sheet, "text/csv")})
+    preview = brought.headers["location"].removeprefix("/console")
+    seen = await browser.page(preview)
+    assert [one for one in wanted if one not in seen] == []
+    assert [
+        one for one in ("note ", "duplicateOf", "UNKNOWN_DECISION", "column") if one in seen.split("<main")[1]
+    ] == []
+    applied = await browser.send(preview, "apply", {})
+    told = await browser.page(applied.headers["location"].removeprefix("/console"))
+    assert [one for one in (wanted[0], wanted[3]) if one not in told] == []
+    assert (await Finding.get(id=rows[1].id)).reason == "EXPLAINED"

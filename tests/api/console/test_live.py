@@ -10,12 +10,16 @@ import asyncpg
 import httpx
 from structlog.testing import capture_logs
 
-from domain.models import Session
+from domain.access.permissions import Role
+from domain.models import Person, Session
+from domain.reconciliation import confirming, handed_in
+from domain.reconciliation.handed_in import Became
 from domain.refunds import withdraw
 from tests.api.console.conftest import Browser, a_browser
 from tests.conftest import Database
-from tests.kit.console.world import global_id
-from tests.kit.factories import CAUSE, a_key, a_payment, a_refund
+from tests.kit.console import seed_nights
+from tests.kit.console.world import Seeded, global_id
+from tests.kit.factories import CAUSE, a_key, a_payment, a_person, a_refund
 from tests.kit.family import until
 
 _WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
@@ -109,3 +113,18 @@ async def test_an_open_page_is_nobody_and_its_stream_ends_when_the_session_is_id
             async with asyncio.timeout(15):
                 assert [one async for one in events] == []
         assert (await Session.get()).last_seen_at == left
+
+
+async def test_a_report_that_was_handed_in_moves_by_itself_until_it_was_judged(browser: Browser) -> None:
+    ana = await Person.get(merchant_id=browser.shop.id)
+    row = await seed_nights.handed_in(Seeded(browser.shop, browser.app.state.settings, ana, ana), 0)
+    other = a_person(browser.shop, "Bia", Role.ADMINISTRATOR)
+    await confirming.confirm(other, row.id, row.sha256, CAUSE)
+    async with _stream(browser, f"/nights/handed/{row.id}/live") as stream:
+        events = _events(stream)
+        _, text = await anext(events)
+        assert ('id="handed"' in text, "Being entered" in text) == (True, True)
+        await handed_in.done(row, Became.REFUSED, "It is none of ours.")
+        _, text = await anext(events)
+        assert ("Refused" in text, "Show how far it is" in text) == (True, False)
+        assert [one async for one in events] == [("", "")]

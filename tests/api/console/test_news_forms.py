@@ -69,6 +69,8 @@ async def test_an_alert_is_put_off_and_taken_on_and_a_rule_of_ones_own_holds_unt
     assert (await browser.send("/news/rules", "rule", typed)).status_code == 303
     rule = await AlertRule.get(merchant_id=browser.shop.id, ended_at=None)
     assert (rule.name, rule.mode, rule.quiet_from) == ("REFUND_STUCK", "DIGEST", None)
+    rules = await browser.page("/news/rules")
+    assert (">End<span" in rules, '"hidden"> REFUND_STUCK' in rules) == (True, False), "what is ended is told in words"
     wrong = await browser.send("/news/rules", "rule", {**typed, "quietFrom": "8pm", "quietUntil": "08:00"})
     assert wrong.status_code == 422
     assert (await browser.send("/news/rules", "end", {"name": "REFUND_STUCK"})).status_code == 303

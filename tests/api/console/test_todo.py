@@ -11,6 +11,7 @@ from uuid import UUID
 from api.console import happened
 from api.console.words import speaking
 from domain.access import people
+from domain.cause import OURS
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
 from domain.models import ApprovalRule, Deed, Delegation, Event, Export, Refund, Settlement
@@ -40,6 +41,9 @@ def test_what_people_read_of_a_refund_is_words_and_names() -> None:
         assert happened.event("AWAITING_DESTINATION") == "Aguarda a conta do cliente"
         assert happened.part("holder_tax_id") == "CPF ou CNPJ do titular"
         assert (happened.who("Ana <ana@example.com>"), happened.who("customer")) == ("Ana", "o cliente")
+        assert happened.who("worker") == "o próprio Estorno"
+        assert happened.who("command line: ana@host") == "a linha de comando: ana@host"
+    assert not OURS - set(happened.NOBODY), "what we do ourselves has words"
     assert happened.account("anything else") == "anything else"
 
 

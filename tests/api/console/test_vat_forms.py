@@ -92,6 +92,17 @@ async def test_documents_are_looked_at_before_anything_is_kept_and_then_taken_in
     assert "Takes VAT back" in await browser.page("/vat/documents")
 
 
+async def test_a_document_whose_vat_is_not_the_refunds_says_so_before_it_is_kept(browser: Browser) -> None:
+    await _a_reversal(browser)
+    sheet = f"number,date,total,tax,original\nNC-9,{today()},50.00,7.50,NF-77\n"
+    shown = await browser.send("/vat/documents", "preview", {}, files={"file": ("notes.csv", sheet.encode())})
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", shown.text))
+    assert "New; it differs The document agrees in money and not in tax." in words
+    assert ("VAT: R$7.50 on the document, R$9.00 expected" in words, "Total: " in words) == (True, False)
+    assert 'id="form-apply"' in shown.text, "it may be taken in all the same, and is told as a finding then"
+    assert await TaxDocument.all().count() == 0
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [(b"%PDF-1.7 DANFE", "Um PDF não é lido"), (b"foo,bar\n1,2\n", "Falta no cabeçalho: date (fecha, data, 日期)")],

@@ -456,6 +456,8 @@ PARTIAL = {
     "findings_severe": "resolved_at IS NULL",
     "findings_in_hand": "resolved_at IS NULL",
     "finding_resolutions_standing": "ended_at IS NULL",
+    "finding_resolutions_waiting": "started_at IS NULL",
+    "doubt_verdicts_waiting": "confirmed_at IS NULL",
     "handed_reports_waiting": "PROPOSED",
     "handed_reports_believed": "confirmed_at IS NOT NULL",
     "vat_write_offs_waiting": "started_at IS NULL",

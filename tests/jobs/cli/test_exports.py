@@ -60,6 +60,8 @@ async def test_findings_are_exported_filled_in_looked_at_and_applied_at_a_termin
         detail={"ours": {"amount": 5}, "theirs": {"amount": 12}, "differs": ["amount"]},
     )  # fmt: skip
     assert await findings.open_finding(found)
+    assert "AMOUNT_MISMATCH" in await command("findings", "list", token=token)
+    assert "AMOUNT_MISMATCH" not in await command("findings", "list", "--second", "me", token=token)
     wanted = ("--findings", '{"states": ["OPEN"]}', "--format", "json")
     made = json.loads(await command("export", "create", "findings", "--as", "csv", *wanted, token=token))
     assert (made["state"], made["rowsTotal"]) == ("QUEUED", None)
