@@ -67,7 +67,7 @@ def _comment(table: str, words: str) -> str:
 class Migration(migrations.Migration):
     """Comments alone: no row and no column is touched."""
 
-    dependencies = [("models", "0084_documented")]
+    dependencies = [("models", "0084_third_currencies")]
 
     initial = False
 

@@ -31,6 +31,7 @@ from domain.reconciliation import (
 from domain.reconciliation.known import Known
 from domain.reconciliation.parts import LineParts
 from domain.refunds import returned
+from domain.settlements import differences
 from domain.settlements.frames import Frames
 from domain.taxes import reversals
 
@@ -114,6 +115,7 @@ async def close(connection: Connection, name: str) -> None:
     await corrections.close(connection)
     await returned.flag(connection)
     await suspended.flag(connection)
+    await differences.paid_out(connection)
 
 
 def _registered_twice(

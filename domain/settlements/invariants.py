@@ -8,7 +8,7 @@ from domain.settlements.balances import WANTED
 from domain.settlements.booked import BY_TYPE as _BY_TYPE
 from domain.settlements.booked import LARGEST
 from domain.settlements.booked import OF_PAYMENT as _OF_PAYMENT
-from domain.settlements.differences import GAINED, SCALES
+from domain.settlements.differences import GAINED, OF_PAYOUTS, SCALES
 from domain.settlements.payouts import WANTED as _PAID
 
 _KNOWN: Final = f"({', '.join(repr(name) for name in EXPONENTS)})"
@@ -98,7 +98,8 @@ SETTLEMENTS: Final[Mapping[str, str]] = {
         FROM (SELECT p.connection_id, g.currency, sum(g.amount) AS amount FROM ({GAINED}) g
               JOIN payments p ON p.id = g.payment_id GROUP BY 1, 2) w
         FULL JOIN (SELECT connection_id, currency, sum(CASE debit WHEN 'FX_CLEARING' THEN amount ELSE -amount END)
-              AS amount FROM ledger_entries WHERE entry = 'FX_DIFFERENCE' GROUP BY 1, 2) l
+              AS amount FROM ledger_entries WHERE entry = 'FX_DIFFERENCE' AND NOT starts_with(cause, '{OF_PAYOUTS}')
+              GROUP BY 1, 2) l
           USING (connection_id, currency)
         WHERE coalesce(w.amount, 0) <> coalesce(l.amount, 0)""",  # noqa: S608 - ours
     "lines: what a line settles exists and belongs together": """

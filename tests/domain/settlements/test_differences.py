@@ -14,7 +14,7 @@ from domain.platform.database import execute
 from domain.pse import registry
 from domain.pse.vocabulary import Succeeded
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
-from tests.kit.lines import Telling, a_line, a_night, settled
+from tests.kit.lines import Telling, a_line, a_night, of_nobody, settled
 
 pytestmark = pytest.mark.usefixtures("books")
 
@@ -86,13 +86,44 @@ async def test_the_same_again_is_nothing_and_what_a_revised_report_says_is_booke
     assert (await _stands(shop), await invariants.check()) == ((0, 0), [])
 
 
-async def test_what_left_in_another_currency_than_it_came_in_makes_no_difference() -> None:
+async def test_what_left_in_another_currency_than_it_came_in_is_a_gain_in_the_one_and_a_loss_in_the_other() -> None:
     shop = await a_shop(pse="lab")
     payment = await a_payment(shop)
     came = a_line(payment, "CAPTURE", 10_000, **_usd("20.00"))
-    gone = a_line(payment, "CHARGEBACK", 10_000, reference="c-1", **settled("-18.00", "EUR"))
-    await a_night(shop, came, gone)
-    assert (await _stands(shop), await _stands(shop, "EUR")) == ((-2_000, 0), (1_800, 0))
+    most, rest = (
+        a_line(payment, "CHARGEBACK", amount, reference=f"c-{amount}", **settled(net, "EUR"))
+        for amount, net in ((6_000, "-10.00"), (4_000, "-8.00"))
+    )
+    await a_night(shop, came, most)
+    assert (await _stands(shop), await _stands(shop, "EUR")) == ((-2_000, 0), (1_000, 0)), "some of it is still there"
+    await a_night(shop, rest, days=1)
+    assert (await _stands(shop), await _stands(shop, "EUR")) == ((0, -2_000), (0, 1_800))
+    assert (await _stands(shop, "BRL"), await invariants.check()) == ((0, 0), [])
+    await a_night(shop, days=1)
+    assert (await _stands(shop), await _stands(shop, "EUR")) == ((-2_000, 0), (1_000, 0))
+    assert await invariants.check() == []
+
+
+def _paid_out(net: str, amount: int, name: str) -> dict[str, Any]:
+    return of_nobody("PAYOUT", net, "USD", amount=amount, payout_reference=name) | {"currency": "BRL"}
+
+
+async def test_what_conversions_left_is_a_difference_once_all_of_it_was_paid_out_in_the_first_currency_again() -> None:
+    shop = await a_shop(pse="lab")
+    sales = [await a_payment(shop) for _ in range(3)]
+    lines = [a_line(one, "CAPTURE", 10_000, **_usd("19.60", fee="-0.41")) for one in sales]
+    await a_night(shop, lines[0], lines[1], _paid_out("-19.60", 10_300, "po-1"), days=-2)
+    assert await _stands(shop, "BRL") == (20_000 - 10_300, 0), "dollars of it are there yet"
+    await a_night(shop, _paid_out("-19.60", 10_500, "po-2"), days=-1)
+    for _ in range(2):
+        assert (await _stands(shop, "BRL"), await _stands(shop)) == ((0, -800), (0, -82)), "the fee was of it, too"
+        assert await invariants.check() == []
+        await a_night(shop, _paid_out("-19.60", 10_500, "po-2"), days=-1)
+    await a_night(shop, lines[2])
+    assert (await _stands(shop, "BRL"), await _stands(shop)) == ((10_000, -800), (-2_001, -82))
+    await a_night(shop, _paid_out("-19.60", 10_400, "po-2"), days=-1)  # revised, while dollars are there
+    await a_night(shop, lines[2], _paid_out("-19.60", 10_100, "po-3"))
+    assert (await _stands(shop, "BRL"), await _stands(shop)) == ((0, -800), (0, -123))
     assert await invariants.check() == []
 
 
@@ -113,3 +144,23 @@ async def test_what_had_gone_out_before_differences_were_booked_is_booked_by_the
     for statement in importlib.import_module("domain.migrations.0079_differences").STATEMENTS:
         await execute(statement)
     assert (await _stands(shop), await invariants.check()) == ((-1_900, 39), [])
+
+
+async def test_what_had_left_in_a_third_currency_before_is_booked_by_the_migration() -> None:
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop)
+    gone = a_line(payment, "CHARGEBACK", 10_000, reference="c-1", **settled("-18.00", "EUR"))
+    await a_night(shop, a_line(payment, "CAPTURE", 10_000, **_usd("20.00")), gone)
+    undone = [
+        ledger.Posting(
+            shop.id, one.store_id, shop.connection.id, Entry.FX_DIFFERENCE, one.amount, one.currency,
+            one.accounting_date, f"as before/{one.currency}", "test", reverse=one.debit is Account.FX_DIFFERENCES,
+        )
+        for one in await LedgerEntry.filter(entry=Entry.FX_DIFFERENCE)
+    ]  # fmt: skip
+    await ledger.post(undone)
+    assert len(await invariants.check()) == 2
+    for statement in importlib.import_module("domain.migrations.0084_third_currencies").STATEMENTS:
+        await execute(statement)
+    assert (await _stands(shop), await _stands(shop, "EUR")) == ((0, -2_000), (0, 1_800))
+    assert await invariants.check() == []
