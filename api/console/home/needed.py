@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from api.console.page import Data
 from api.console.person import PREFIX
 from api.console.words import _
-from domain.refunds.approvals.awaiting import FOUND_MAX as AWAITING_MAX
+
+_AWAITING_MAX: Final = 1_000  # of the oldest, as the API says
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def _approvals(data: Data) -> Needed | None:
     if told is None:
         return None
     count, label = told["totalCount"], _("Refunds that wait for your yes")
-    return Needed(count, count >= AWAITING_MAX, label, f"{PREFIX}/todo", "○", "wait")
+    return Needed(count, count >= _AWAITING_MAX, label, f"{PREFIX}/todo", "○", "wait")
 
 
 def _by_hand(data: Data, may: Callable[[str], bool]) -> Needed | None:
