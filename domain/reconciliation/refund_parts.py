@@ -56,15 +56,13 @@ def _by_name() -> pl.Expr:
 
 
 def _in_parts(lines: pl.DataFrame, proven: pl.DataFrame, other_name: pl.Expr) -> dict[int, tuple[str, bool]]:
-    """Of refunds of which less than their amount is told by one row: what each further row is. They are few."""
+    """Of refunds of which a row tells less than their amount: what each further row is. They are few."""
     ours = _by_name() & (pl.col("state") == _LEFT) & pl.col("refund_id").is_not_null() & ~pl.col("refund_by_bank")
     named = lines.filter(ours.fill_null(value=False)).with_columns(other_name.alias("_other"))
     there = proven.filter(~pl.col("by_amount")).select("refund_id", *_THERE)
-    told = pl.concat([there, named.filter(pl.col("effect") == Effect.REFUND.value).select("refund_id", *_THERE)])
-    least = named.unique("refund_id").join(
-        told.group_by("refund_id").agg(pl.col("amount").min().alias("_least")), on="refund_id"
-    )
-    partial = least.filter(pl.col("_least") < pl.col("refund_amount"))["refund_id"]
+    less = pl.col("amount") < pl.col("refund_amount")
+    amounts = named.select("refund_id", "refund_amount").unique("refund_id")
+    partial = pl.concat([one.filter(less)["refund_id"] for one in (named, there.join(amounts, on="refund_id"))])
     made: dict[int, tuple[str, bool]] = {}
     for (refund_id,), rows in named.filter(pl.col("refund_id").is_in(partial.implode())).group_by("refund_id"):
         before = there.filter(pl.col("refund_id") == refund_id).to_dicts()
