@@ -5,7 +5,7 @@ row of the same amount may be the same row told again. What left, or came back, 
 from the same row by its time alone: what undid the first lies between both. Such rows are in SUSPENSE, with a finding.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -62,11 +62,21 @@ def _in_parts(lines: pl.DataFrame, proven: pl.DataFrame, other_name: pl.Expr) ->
     there = proven.filter(~pl.col("by_amount")).select("refund_id", *_THERE)
     less = pl.col("amount") < pl.col("refund_amount")
     amounts = named.select("refund_id", "refund_amount").unique("refund_id")
-    partial = pl.concat([one.filter(less)["refund_id"] for one in (named, there.join(amounts, on="refund_id"))])
+    partial = pl.concat(one.filter(less).select("refund_id") for one in (named, there.join(amounts, on="refund_id")))
+    # Most nights all of a refund's rows are parts already, or none is one.
+    undecided = named.filter(pl.col("effect") != Effect.REFUND.value).join(partial, on="refund_id", how="semi")
+    here = _by_refund(named.join(undecided, on="refund_id", how="semi").sort("line"), _HERE)
+    before = _by_refund(there.join(undecided, on="refund_id", how="semi"), _THERE)
     made: dict[int, tuple[str, bool]] = {}
-    for (refund_id,), rows in named.filter(pl.col("refund_id").is_in(partial.implode())).group_by("refund_id"):
-        before = there.filter(pl.col("refund_id") == refund_id).to_dicts()
-        made |= _of_one(rows.sort("line").select(_HERE).to_dicts(), before)
+    for refund_id, rows in here.items():
+        made |= _of_one(rows, before.get(refund_id, []))
+    return made
+
+
+def _by_refund(lines: pl.DataFrame, columns: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    made: dict[str, list[dict[str, Any]]] = {}
+    for row in lines.select("refund_id", *columns).iter_rows(named=True):
+        made.setdefault(row["refund_id"], []).append(row)
     return made
 
 

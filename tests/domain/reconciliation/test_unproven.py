@@ -111,3 +111,18 @@ async def test_a_claim_beside_a_line_in_another_currency_is_given_up_once_the_li
         await _told(shop, other, *usd)
         assert await open_findings() == []
     assert await _stands(shop, CLEARING, SUSPENSE) == (10_000, 0)  # of the payment that was refunded
+
+
+async def test_a_claim_beside_a_line_in_another_currency_that_a_report_has_no_longer_waits_as_long_as_others() -> None:
+    shop, ana, other = await _shop()
+    payment = await a_payment(shop, days_ago=1)
+    usd = a_line(payment, "CAPTURE", 2_000, reference="s", **settled("20.00", "USD")) | {"currency": "USD"}
+    for resolves in (False, True):  # by a person, before: that is over, too
+        await a_night(shop, usd, days=-1)
+        assert await open_findings() == ["CURRENCY_MISMATCH"]
+        if resolves:
+            (one,) = await Finding.filter(resolved_at=None)
+            await work.resolve(ana, one.id, Resolution(ClosingReason.CORRECTED, "In dollars.", FX), CAUSE)
+        await a_night(shop, days=-1)
+        await _told(shop, other)
+        assert await open_findings() == []
