@@ -37,7 +37,7 @@ from domain.refunds.approvals import awaiting, delegate, propose
 _NO_PAGE: Final = PageInfo(has_next_page=False, has_previous_page=False, start_cursor=None, end_cursor=None)
 
 
-def _behind(found: Sequence[awaiting.Waiting], after: str | None) -> Sequence[UUID]:
+def _behind(found: Sequence[awaiting.WaitsForYes], after: str | None) -> Sequence[UUID]:
     """The refunds behind a cursor; of another list's, which is refused, all."""
     place = position_of(after) if after is not None else None
     if place is None or not isinstance(place.id, UUID):
