@@ -214,6 +214,15 @@ def states_in_words(said: str) -> str:
 _STATE_CODES: Final = re.compile(rf"(?<![A-Z_])(?:{'|'.join(STATES)})(?![A-Z_])")
 
 
+def rights_in_words(said: str) -> str:
+    """A sentence of ours with permissions and roles as the pages call them."""
+    return _RIGHTS.sub(lambda found: f"“{_(_RIGHT_WORDS[found[0]])}”", said)
+
+
+_RIGHT_WORDS: Final = {**PERMISSIONS, **ROLES}
+_RIGHTS: Final = re.compile(rf"(?<![A-Z_])(?:{'|'.join(_RIGHT_WORDS)})(?![A-Z_])")
+
+
 def row(code: str | None) -> str:
     """Why a row of a sheet did nothing, in a few words; empty where the sentence beside it says it alone."""
     return _(ROWS[code]) if code is not None and code in ROWS else ""

@@ -96,6 +96,7 @@ def _environment() -> Environment:
             "role": names.role,
             "row_why": names.row,
             "states_in_words": names.states_in_words,
+            "rights_in_words": names.rights_in_words,
             "permission": names.permission,
             "rule": names.rule,
             "rule_why": names.rule_why,

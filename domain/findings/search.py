@@ -14,7 +14,7 @@ from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal, Scope
-from domain.access.second import SecondPerson
+from domain.access.second import SecondPerson, stores_of
 from domain.findings import findings, said
 from domain.findings.kinds import FindingKind
 from domain.models import Connection, Finding, Merchant
@@ -80,6 +80,8 @@ async def query(
     found = await of_scope(principal.scope(permission), wanted)
     if wanted.second_person is None:
         return found
+    if wanted.second_person is SecondPerson.ME:
+        found = found.filter(_worked_by(principal))
     return found.filter(await said.of_second(principal, wanted.second_person))
 
 
@@ -95,6 +97,14 @@ async def of_scope(scope: Scope, wanted: WantedFindings) -> QuerySet[Finding]:
         zone = ZoneInfo((await Merchant.get(id=scope.merchant_id)).zone)
         found = found.filter(**_between(wanted, zone))
     return found
+
+
+def _worked_by(principal: Principal) -> Q:
+    """Where they may say what became of findings, which is not wherever they may look."""
+    stores = stores_of(principal, Permission.WORK_FINDINGS)
+    if stores is None:
+        return Q()
+    return Q(payment__store_id__in=stores) | Q(refund__payment__store_id__in=stores)
 
 
 def _conditions(wanted: WantedFindings) -> list[Q]:

@@ -107,13 +107,16 @@ async def resolve(
     return Resolved(await Finding.get(id=finding_id), said, not said.needs_two)
 
 
-async def confirm(principal: Principal, finding_id: UUID, cause: Cause) -> Resolved:
-    """A second person's yes to what waits. Raises Forbidden, NotFound, InvalidState."""
+async def confirm(principal: Principal, finding_id: UUID, cause: Cause, seen: UUID | None = None) -> Resolved:
+    """A second person's yes to what waits. `seen`: what they were shown, if that is known; nothing else is confirmed.
+    Raises Forbidden, NotFound, InvalidState.
+    """
     await find(principal, finding_id)
     async with transaction():
         finding, payment = await opening.lock(finding_id)
         said = await _waiting(finding)
         await _check_other(principal, said)
+        _check_seen(said, seen)
         suspended = await money.of(finding)
         reason = ClosingReason(said.reason)
         account = Account(said.account) if said.account else None
@@ -332,6 +335,15 @@ async def _waiting(finding: Finding) -> FindingResolution:
         state = "RESOLVED" if finding.resolved_at is not None else "OPEN"
         raise InvalidState("Nothing of it waits for a second person.", path=_PATH, current_state=state)
     return said
+
+
+def _check_seen(said: FindingResolution, seen: UUID | None) -> None:
+    if seen is not None and seen != said.id:
+        raise InvalidState(
+            "Something else is said of it by now: look at it, then say yes to that.",
+            path=["input", "resolutionId"],
+            current_state="CHANGED",
+        )
 
 
 async def _check_other(principal: Principal, said: FindingResolution) -> None:

@@ -36,7 +36,7 @@ _LIST: Final = f"""query Findings($first: Int!, $after: String, $filter: Finding
 _SHOW: Final = f"""query Finding($id: ID!, $locale: String) {{ finding(id: $id) {{ {_SHORT}
   title(locale: $locale) because(locale: $locale) advice(locale: $locale) createdAt ageDays waitingUntil waitingWhy
   inSuspense {{ display }} sides {{ ours theirs differs }} resolvedAt resolution resolvedBy
-  proposal {{ reason note proposedBy moved {{ display }} }} events(first: 100) {{ kind text actor at }} }} }}"""
+  proposal {{ id reason note proposedBy moved {{ display }} }} events(first: 100) {{ kind text actor at }} }} }}"""
 _SUMMARY: Final = """query Summary($filter: FindingFilter) { findingsSummary(filter: $filter) {
   kind count amount { display currency minorUnits } } }"""
 _WATCH: Final = f"""subscription Watch($after: String, $filter: FindingFilter) {{
@@ -105,6 +105,7 @@ def show(
     _wrapped(f"{_WHERE.get(found['kind'], 'In SUSPENSE')}: {found['inSuspense']['display']}")
     if (said := found["proposal"]) is not None:
         _wrapped(f"{said['proposedBy']} says {said['reason']} ({said['note']}): another person must confirm it.")
+        typer.echo(f"Of exactly this: `estorno findings confirm {found['id']} --resolution {said['id']}`.")
     if found["resolution"]:
         _wrapped(f"{found['resolvedBy'] or 'The program'}: {found['resolution']}")
     for event in found["events"]:
@@ -185,9 +186,15 @@ def resolve(
 
 
 @app.command("confirm")
-def confirm(finding: FindingId, form: Form = _TEXT) -> None:
+def confirm(
+    finding: FindingId,
+    resolution: Annotated[
+        str | None, typer.Option(help="The id of what was said (`show`): nothing else is confirmed.")
+    ] = None,
+    form: Form = _TEXT,
+) -> None:
     """Say yes to what another person has said of it."""
-    _work("findingResolveConfirm", {"findingId": finding}, form)
+    _work("findingResolveConfirm", {"findingId": finding, "resolutionId": resolution}, form)
 
 
 @app.command("decline")

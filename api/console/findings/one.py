@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from api.console import typed
+from api.console.books.names import account
 from api.console.findings.words import ELSEWHERE, EVENTS, REASONS, SEVERITIES, SIDES, STATES
 from api.console.formats import money
 from api.console.page import Asked, Data, Done, Post, Unsendable
@@ -34,6 +35,7 @@ def view(asked: Asked, data: Data) -> Mapping[str, Any]:
         "SEVERITIES": SEVERITIES,
         "EVENTS": EVENTS,
         "REASONS_OF": REASONS,
+        "account_word": account,
     }
 
 
@@ -131,7 +133,7 @@ POSTS: Final = {
         files={"file": Purpose.FINDING_ATTACHMENT},
     ),
     "wait": Post("findings/wait", _waits, _done(N_("It rests until then."))),
-    "confirm": _post("confirm", N_("It is resolved.")),
+    "confirm": _post("confirm", N_("It is resolved."), "resolutionId"),
     "decline": _post("decline", N_("It is open as before."), "why", why=N_("Say why, in 3 to 500 characters.")),
     "reopen": _post(
         "reopen",

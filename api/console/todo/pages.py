@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from api.console import happened, settling
+from api.console.findings.words import REASONS
 from api.console.page import Asked, Data, Done, Nav, Page, Post, Unsendable
 from api.console.todo import lent, ruled
 from api.console.words import N_, _
@@ -118,6 +119,7 @@ PAGES: Final = (
         "todo/second",
         N_("Second person"),
         lambda asked: {},
+        view=lambda asked, data: {"REASONS_OF": REASONS},
         section=_TODO,
     ),
     Page(f"{_TODO}/by-hand", "todo/by_hand", N_("By hand"), _paged, section=_TODO),

@@ -194,6 +194,11 @@ class FindingResolvePreviewInput:
 @strawberry.input
 class FindingResolveConfirmInput:
     finding_id: strawberry.ID
+    resolution_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="The `id` of the `proposal` that you saw: where something else is said by now, nothing is done. "
+        "Left out, whatever is said of the finding then is confirmed.",
+    )
 
 
 @strawberry.input

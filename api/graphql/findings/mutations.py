@@ -100,7 +100,9 @@ async def finding_resolve(info: Info, input: FindingResolveInput) -> FindingReso
 @answering(FindingPayload)
 async def finding_resolve_confirm(info: Info, input: FindingResolveConfirmInput) -> FindingPayload:
     finding_id = ids.decode(input.finding_id, "Finding", _PATH)
-    return await _done(info, (await work.confirm(info.context.principal, finding_id, info.context.cause)).finding)
+    seen = ids.uuid_of(input.resolution_id, ["input", "resolutionId"]) if input.resolution_id is not None else None
+    done = await work.confirm(info.context.principal, finding_id, info.context.cause, seen)
+    return await _done(info, done.finding)
 
 
 @answering(FindingPayload)

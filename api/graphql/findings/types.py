@@ -92,6 +92,7 @@ class FindingSides:
 
 @strawberry.type(description="What was said of a finding: it stands, waits for a second person, or has ended.")
 class FindingResolution:
+    id: strawberry.ID = strawberry.field(description="Names it, for findingResolveConfirm.")
     reason: Annotated[ClosingReason, FindingReason]
     note: str
     moved: Money = strawberry.field(description="What leaves SUSPENSE by it.")
@@ -111,6 +112,7 @@ class FindingResolution:
     @classmethod
     def of(cls, row: ResolutionRow) -> "FindingResolution":
         return cls(
+            id=strawberry.ID(str(row.id)),
             reason=ClosingReason(row.reason),
             note=row.note,
             moved=Money.of(Amount(abs(row.amount), row.currency)),

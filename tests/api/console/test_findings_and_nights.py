@@ -245,6 +245,18 @@ async def test_a_second_person_is_led_to_what_waits_for_their_yes(browser: Brows
     for page in ("/todo/second", "/findings?second=ME"):
         assert path in (text := await browser.page(page)), page
         assert text.count('class="row"') == 1, page
+    assert "Give it up: Nobody can say what it was." in await browser.page("/todo/second")
+    assert "Ana has said what became of it" in await browser.page(f"{path}/resolve")
+    shown = re.search(r'name="resolutionId" value="([^"]+)"', await browser.page(path))
+    assert shown is not None
+    await sign_in(browser, "ACCOUNTANT", "Carla", "carla@example.com")
+    await browser.send(f"{path}/resolve?reason=CHARGEBACK", "say", {"note": "The bank took it."})
+    await sign_in(browser, "ACCOUNTANT", "Davi", "davi@example.com")
+    stale = await browser.send(path, "confirm", {"resolutionId": shown[1]})
+    assert ("look at it, then say yes to that" in stale.text, (await Finding.get(id=row.id)).resolved_at) == (
+        True,
+        None,
+    )
     assert (await browser.send(path, "confirm", {})).status_code == 303
     assert (await Finding.get(id=row.id)).resolved_at is not None
     assert "/findings?second=ME" not in await browser.page("")

@@ -1,11 +1,14 @@
 """What one person has said waits for another: it is counted for who may say the same, and for nobody else."""
 
+import pytest
+
 from domain.access import people, sessions
 from domain.access.principal import Principal
 from domain.access.second import SecondPerson
 from domain.findings import search, work
 from domain.findings.search import WantedFindings
 from domain.models.findings import ClosingReason
+from domain.problems import InvalidState
 from domain.pse.vocabulary import InDoubt
 from domain.refunds import doubt, said
 from domain.refunds.doubt import Verdict
@@ -36,10 +39,22 @@ async def test_a_finding_that_waits_for_a_second_person_is_counted_for_who_may_b
     assert (await desk.say(small, ClosingReason.WRITE_OFF, ana)).confirmed
     assert not (await desk.say(large, ClosingReason.WRITE_OFF, ana)).confirmed
     assert [(await waiting(who)).findings for who in (ana, bruno, own, reads)] == [0, 1, 0, 0]
-    assert [await _found(who, SecondPerson.ME) for who in (ana, bruno, own)] == [0, 1, 0]
+    assert [await _found(who, SecondPerson.ME) for who in (ana, bruno, own, reads)] == [0, 1, 0, 0]
     assert [await _found(who, SecondPerson.ANYBODY) for who in (ana, bruno)] == [1, 1]
     await work.confirm(bruno, large.id, by(bruno))
     assert (await waiting(bruno)).findings == await _found(ana, SecondPerson.ANYBODY) == 0
+
+
+async def test_a_second_person_says_yes_to_what_they_saw_and_to_nothing_else(desk: Desk) -> None:
+    ana, bruno = [await _signed_in(desk, name, "ACCOUNTANT") for name in ("Ana", "Bruno")]
+    finding = await desk.taken(5_000_000, "MED1")
+    seen = (await desk.say(finding, ClosingReason.CHARGEBACK, ana)).said
+    await work.decline(ana, finding.id, "a slip of mine", by(ana))
+    other = (await desk.say(finding, ClosingReason.WRITE_OFF, ana)).said
+    with pytest.raises(InvalidState) as refused:
+        await work.confirm(bruno, finding.id, by(bruno), seen.id)
+    assert refused.value.current_state == "CHANGED"
+    assert (await work.confirm(bruno, finding.id, by(bruno), other.id)).confirmed
 
 
 async def test_a_doubt_of_which_one_has_spoken_is_counted_for_who_may_say_the_same(desk: Desk) -> None:
