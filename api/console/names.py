@@ -151,7 +151,6 @@ ROWS: Final[Mapping[str, str]] = {
     "NUMBER_CUT": N_("The spreadsheet has cut a number"),
     "NUMBER_USED": N_("Its number was used before"),
     "RESOLVED": N_("Resolved before"),
-    "UNKNOWN_DECISION": N_("There is no such decision"),
 }
 
 

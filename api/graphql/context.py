@@ -11,6 +11,7 @@ from api.graphql.transport.follow import Waker
 from api.http import languages, origin
 from domain.access.tokens import Principal
 from domain.cause import Cause, Doer
+from domain.models import Merchant
 from domain.platform.settings import Settings
 
 
@@ -29,6 +30,10 @@ class Context:
     def without_person(self) -> "Context":
         """For what is shown to all of one merchant who have one role: nothing in it is of one token or request."""
         return Context(self.principal.without_person(), "", self.settings, self.waker, self.feeds, spoken=languages())
+
+    async def merchant(self) -> Merchant:
+        """The merchant that is spoken for: whatever of an operation wants it at once, it is asked for once."""
+        return await self.loaders.row(Merchant, self.principal.merchant_id)
 
     @property
     def cause(self) -> Cause:

@@ -57,12 +57,6 @@ class UnusableRow(Problem):
     """The row itself cannot be used."""
 
 
-class UnknownDecision(UnusableRow):
-    """What it says is no decision."""
-
-    code = "UNKNOWN_DECISION"
-
-
 class Stale(Problem):
     """The facts are others than the sheet shows."""
 
@@ -197,7 +191,7 @@ async def _wanted(line: SheetLine, finding: Finding, among: Beside | None) -> Re
         return None
     named = line.decision.upper().replace(" ", "_")
     if named not in ClosingReason.__members__:
-        raise UnknownDecision(f"{line.decision[:40]!r} is no decision: there are {', '.join(ClosingReason)}.")
+        raise UnusableRow(f"{line.decision[:40]!r} is no decision: there are {', '.join(ClosingReason)}.")
     _check_note(line)
     account = line.account.upper().replace(" ", "_") or None
     if account is not None and account not in Account.__members__:

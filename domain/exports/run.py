@@ -16,6 +16,7 @@ from typing import Any, Final
 from domain.exports import asked
 from domain.exports.asked import Format, Kind, Overtaken, WantedRows
 from domain.exports.cells import guarded, money
+from domain.exports.cells_in_words import of_findings
 from domain.exports.columns import COLUMNS
 from domain.exports.headings import columns_in
 from domain.exports.tables import pages
@@ -55,7 +56,8 @@ async def _written(row: Export, folder: Path) -> Writer:
     async with aclosing(pages(asked.reader(row), kind, wanted, MOST[format_])) as found:
         try:
             async for total, page in found:
-                await asyncio.to_thread(writer.take, page)
+                told = of_findings(page, wanted.locale) if kind is Kind.FINDINGS else page
+                await asyncio.to_thread(writer.take, told)
                 await _outside(outside, asked.far(row, writer.digest.rows, total))
         except BaseException:
             writer.drop()

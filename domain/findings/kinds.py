@@ -11,6 +11,7 @@ from typing import Final
 
 from domain.access.small import ANY_OTHER, SMALL, reached
 from domain.money import Money
+from domain.platform.spoken import book
 
 
 class FindingKind(StrEnum):
@@ -57,7 +58,7 @@ class FindingKind(StrEnum):
     ADJUSTMENT_UNEXPLAINED = "ADJUSTMENT_UNEXPLAINED"
 
 
-LOCALES: Final = ("en", "zh-CN", "es", "pt-BR")
+LOCALES: Final = book.LOCALES
 LEAST, MOST = 1, 4
 # At or above these, minor units, a finding weighs one more, and two more; a currency that is not named does not.
 RAISED: Final[Mapping[str, int]] = {currency: least for currency, least in SMALL.items() if currency != ANY_OTHER}

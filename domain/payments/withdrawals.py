@@ -27,6 +27,14 @@ MUTATION: Final = "paymentWithdraw"
 WITHDRAWN: Final = "WITHDRAWN"
 _WHY: Final = (5, 500)
 _REGISTERED: Final = ["CAPTURE", "DECLARE_TAX"]  # the entries that registering makes
+# What a person gave up of it, since no report proves it (findings/claims): of that nothing is left once it is opened.
+_GIVEN_UP: Final = """SELECT s.id FROM finding_resolutions s JOIN findings f ON f.id = s.finding_id
+WHERE f.payment_id = $1 AND s.claim <> 0 AND s.started_at IS NOT NULL AND s.ended_at IS {ended}"""
+_STANDS: Final = _GIVEN_UP.format(ended="NULL LIMIT 1")
+_BOOKED: Final = f"""SELECT 1 AS one FROM ledger_entries e
+WHERE payment_id = $1 AND refund_id IS NULL AND entry <> ALL($2)
+  AND NOT EXISTS ({_GIVEN_UP.format(ended="NOT NULL")} AND starts_with(e.cause, 'finding/' || s.id || '/'))
+LIMIT 1"""  # noqa: S608 - ours
 
 
 async def withdraw(principal: Principal, payment_id: UUID, why: str, key: str, cause: Cause) -> Registered:
@@ -54,7 +62,7 @@ async def withdraw(principal: Principal, payment_id: UUID, why: str, key: str, c
             cause.actor[:200],
             why.strip(),
         )
-        for name in (names.payment(payment.id), names.payment_below(payment.id)):
+        for name in (names.payment(payment.id), names.payment_below(payment.id), names.capture_missing(payment.id)):
             await findings.resolve(payment.merchant_id, name, "The payment was withdrawn.")
         await deeds.note(
             payment.merchant_id, MUTATION, Of("payment", payment.id), cause, {"reason": [None, why.strip()]}
@@ -65,10 +73,9 @@ async def withdraw(principal: Principal, payment_id: UUID, why: str, key: str, c
 async def _check(payment: Payment) -> None:
     if payment.withdrawn_at is not None:
         raise _refused("It was withdrawn already.", WITHDRAWN)
-    booked = (
-        "SELECT 1 AS one FROM ledger_entries WHERE payment_id = $1 AND refund_id IS NULL AND entry <> ALL($2) LIMIT 1"
-    )
-    if payment.reserved or payment.refunded or await rows(booked, payment.id, _REGISTERED):
+    if await rows(_STANDS, payment.id):
+        raise _refused("A person gave up what no report proves of it: open that finding again first.", "GIVEN_UP")
+    if payment.reserved or payment.refunded or await rows(_BOOKED, payment.id, _REGISTERED):
         raise _refused("Money of it was refunded, is reserved by a refund, or was taken: it is real.", "IN_USE")
     if await rows(
         "SELECT 1 AS one FROM refunds r JOIN attempts a ON a.refund_id = r.id WHERE r.payment_id = $1 LIMIT 1",

@@ -61,9 +61,11 @@ _QUERIES: Final = {
     Obstacle.NIGHTS_UNPROVEN: f"SELECT c.name || ' ' || d.day::date AS one {_DAYS} AND r.state = 'COMPLETED' "
     """AND jsonb_path_exists(r.manifest::jsonb, '$.files[*] ? (@.proof == "UNPROVEN" || @.proof == "CONTRADICTED")') """
     "ORDER BY d.day, c.name",
-    Obstacle.OPEN_FINDINGS: "SELECT f.kind AS one FROM findings f LEFT JOIN reconciliation_runs r ON r.id = f.run_id "
+    Obstacle.OPEN_FINDINGS: "SELECT f.kind AS one, count(*) AS many "
+    "FROM findings f LEFT JOIN reconciliation_runs r ON r.id = f.run_id "
     "WHERE f.merchant_id = $1 AND f.resolved_at IS NULL "
-    "AND coalesce(r.business_date, (f.created_at AT TIME ZONE $4)::date) <= $3 ORDER BY f.created_at, f.id",
+    "AND coalesce(r.business_date, (f.created_at AT TIME ZONE $4)::date) <= $3 "
+    "GROUP BY f.kind ORDER BY min(f.created_at), f.kind",  # of five of a kind: one, and not five times the same
     Obstacle.RUNNING_REFUNDS: "SELECT reference AS one FROM refunds WHERE merchant_id = $1 AND state <> 'SUCCEEDED' "
     "AND state IN ('REQUESTED', 'SUBMITTED', 'PENDING', 'MANUAL') AND (created_at AT TIME ZONE $4)::date <= $3 "
     "ORDER BY created_at, id",
@@ -72,12 +74,13 @@ _QUERIES: Final = {
     "AND e.accounting_date <= $3 GROUP BY e.payment_id, p.pse_reference, e.connection_id, e.currency "
     "HAVING sum(CASE e.debit WHEN 'SUSPENSE' THEN e.amount ELSE -e.amount END) <> 0 ORDER BY 1",
 }
+_MANY: Final = frozenset({Obstacle.OPEN_FINDINGS})  # whose query says itself how many there are of each
 # Every query is given all of them, whichever it needs.
 _COUNTED: Final = (
     "WITH given AS (SELECT $1::uuid, $2::date, $3::date, $4::text), found AS MATERIALIZED ({query}) "  # noqa: S608
-    "SELECT (SELECT count(*) FROM found) AS count, "
+    "SELECT (SELECT {count} FROM found) AS count, "
     "ARRAY(SELECT one FROM (SELECT one, row_number() OVER () AS at FROM found) f GROUP BY one ORDER BY min(at) "
-    f"LIMIT {_EXAMPLES_MAX}) AS examples"  # of five findings of one kind, one and not five times the same
+    f"LIMIT {_EXAMPLES_MAX}) AS examples"
 )
 
 
@@ -86,7 +89,9 @@ async def against(merchant_id: UUID, month: Month) -> Sequence[Against]:
     zone = (await Merchant.get(id=merchant_id)).zone
     found = []
     for obstacle, query in _QUERIES.items():
-        (row,) = await rows(_COUNTED.format(query=query), merchant_id, month.first_day, month.last_day, zone)
+        count = "coalesce(sum(many), 0)::int8" if obstacle in _MANY else "count(*)"
+        counted = _COUNTED.format(query=query, count=count)
+        (row,) = await rows(counted, merchant_id, month.first_day, month.last_day, zone)
         if row["count"]:
             found.append(Against(obstacle, row["count"], tuple(row["examples"])))
     return found

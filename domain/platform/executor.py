@@ -6,9 +6,11 @@ model: what nobody asks for would take more time than all else that a new databa
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from tortoise import models
 from tortoise.fields.base import Field
+from tortoise.fields.relational import ForeignKeyFieldInstance
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.graph import MigrationKey
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
@@ -40,13 +42,32 @@ class Tables(State):
     apps: _Apps
 
     def clone(self) -> State:
-        """What an operation finds before it: the models themselves, for they are not changed but replaced."""
-        return Tables({key: model.clone() for key, model in self.models.items()}, self.apps.before())
+        """What an operation finds before it: models and fields themselves, for they are not changed but replaced."""
+        kept = {
+            key: replace(model, options=dict(model.options), fields=dict(model.fields))
+            for key, model in self.models.items()
+        }
+        return Tables(kept, self.apps.before())
+
+    def _find_related_models(self, app_label: str, model_name: str) -> set[tuple[str, str]]:
+        """Itself: its statements are of its own table, and who refers to it is made anew when something is theirs."""
+        return {(app_label, model_name)}
 
     def _reload(self, models_to_reload: set[tuple[str, str]]) -> None:
         # A model that was dropped may still be named by one that stands: it is not made anew.
         with _without_filters():
-            super()._reload(models_to_reload & self.models.keys())
+            for label, name in models_to_reload & self.models.keys():
+                self.apps.unregister_model(label, name)
+                self.apps.register_model(label, _without_ways_back(self.models[label, name].render(self.apps)))
+            self.apps._init_relations()
+
+
+def _without_ways_back(model: type[models.Model]) -> type[models.Model]:
+    """Nobody goes from a row to those that refer to it, so that no other model need be made anew with this one."""
+    for field in model._meta.fields_map.values():
+        if isinstance(field, ForeignKeyFieldInstance):  # one to one is a kind of it
+            field.related_name = False
+    return model
 
 
 class Outline(State):

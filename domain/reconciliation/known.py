@@ -67,6 +67,7 @@ _SETTLED: Final = """SELECT l.payment_id::text AS payment_id, coalesce(l.referen
   FROM settlement_lines l JOIN reports r ON r.id = l.report_id
   WHERE r.connection_id = $1 AND r.name <> $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL
     AND (l.effect <> 'NONE' OR (l.by_amount AND l.type = 'REFUND' AND l.state IN ('SUCCEEDED', 'RETURNED'))
+      OR (l.booked_as = 'UNEXPLAINED' AND l.type = 'REFUND')
       OR (l.type = 'CAPTURE' AND l.state = 'SUCCEEDED')) AND l.payment_id {in_payments}"""
 _SUSPENSE: Final = """SELECT e.payment_id::text AS payment_id, e.amount,
     sum(CASE e.entry WHEN 'TAKEN' THEN 1 ELSE -1 END)::bigint AS suspense_open,
@@ -90,7 +91,7 @@ _MOVED: Final = f"""SELECT count(*) AS reports, count(superseded_at) AS supersed
     (SELECT count(*) FROM ({_TAKEN}) e WHERE e.connection_id = $1) AS taken
   FROM reports WHERE connection_id = $1 AND name <> $2"""  # noqa: S608
 _TOLD: Final = "SELECT 1 FROM told_payments t WHERE t.id = p.id"
-_RULES: Final = 5  # of the match: another number, and every report is matched anew
+_RULES: Final = 6  # of the match: another number, and every report is matched anew
 
 
 @dataclass(frozen=True, slots=True)

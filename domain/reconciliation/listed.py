@@ -43,11 +43,13 @@ class NightsPage:
     more: bool
 
 
-async def page(whose: Whose, wanted: WantedNights, first: int, after: Place | None) -> NightsPage:
-    """The `first` nights behind `after`. Raises Forbidden, InvalidInput."""
+async def page(
+    whose: Whose, wanted: WantedNights, first: int, after: Place | None, zone: str | None = None
+) -> NightsPage:
+    """The `first` nights behind `after`. `zone`: the merchant's, where it is known. Raises Forbidden, InvalidInput."""
     now = datetime.now(UTC)
     chosen = await _connections(whose, wanted.connection_id)
-    start, end = await _range(whose, wanted, now)
+    start, end = await _range(whose, wanted, now, zone)
     if not chosen:
         return NightsPage([], None, more=False)
     if after is not None:
@@ -113,9 +115,10 @@ async def _connections(whose: Whose, connection_id: UUID | None) -> list[Connect
     return await query.order_by("id")
 
 
-async def _range(whose: Whose, wanted: WantedNights, now: datetime) -> tuple[date, date]:
-    merchant = await Merchant.get(id=scope_of(whose, Permission.READ_LEDGER).merchant_id)
-    end = wanted.end or now.astimezone(ZoneInfo(merchant.zone)).date()
+async def _range(whose: Whose, wanted: WantedNights, now: datetime, zone: str | None = None) -> tuple[date, date]:
+    if wanted.end is None and zone is None:
+        zone = (await Merchant.get(id=scope_of(whose, Permission.READ_LEDGER).merchant_id)).zone
+    end = wanted.end or now.astimezone(ZoneInfo(zone or "UTC")).date()
     if not _FIRST_YEAR <= end.year <= _LAST_YEAR:
         raise InvalidInput(f"Nights are of {_FIRST_YEAR} to {_LAST_YEAR}.", path=["filter", "to"])
     start = wanted.start or end - timedelta(days=DAYS)

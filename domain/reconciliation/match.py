@@ -38,7 +38,8 @@ REFUND_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "refund_by_bank": pl.Boolean,  # a person paid it from the bank
     "refund_askable": pl.Boolean,  # the PSE can be asked about it now
 }
-# What the other valid reports have of the same payments: what moved money, and every capture and nameless refund.
+# What the other valid reports have of the same payments: what moved money, be it unexplained of a refund, and every
+# capture and nameless refund.
 SETTLED_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "payment_id": pl.String,
     "name": pl.String,
@@ -68,7 +69,14 @@ def match(
     ordered = lines if lines["line"].is_sorted() else lines.sort("line")
     placed = captures.place(_with_payment(ordered, payments), settled)
     # All else is no refund's: most lines of most reports.
-    return _beside(placed, _with_refund(placed.filter(pl.col("type") == "REFUND"), refunds, settled, suspense))
+    moved = settled.filter(~_UNEXPLAINED)
+    return _beside(placed, _with_refund(placed.filter(pl.col("type") == "REFUND"), refunds, moved, suspense))
+
+
+# Rows of refunds by name that others have in SUSPENSE: they settle nothing, but are movements (refund_parts).
+_UNEXPLAINED: Final = (
+    (pl.col("type") == "REFUND") & ~pl.col("by_amount") & (pl.col("effect") == Effect.NONE.value)
+).fill_null(value=False)
 
 
 def _beside(lines: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:

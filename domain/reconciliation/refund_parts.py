@@ -5,17 +5,17 @@ row of the same amount may be the same row told again. What left, or came back, 
 from the same row by its time alone: what undid the first lies between both. Such rows are in SUSPENSE, with a finding.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
 
 from domain.models.settlements import Effect
 
-_LEFT: Final = "SUCCEEDED"
+_LEFT, _RETURNED = "SUCCEEDED", "RETURNED"
 _KEYS: Final = ("refund_id", "payment_id", "name")
-_OUT: Final = (Effect.REFUND.value, Effect.TAKEN.value)
-_BACK: Final = (Effect.RETURN.value, Effect.TAKEN_BACK.value)
+_HAS_LEFT: Final = pl.col("state") == _LEFT
+_MOVEMENT: Final = ("effect", "state", "kind", "booked_at", *_KEYS)
 _HERE: Final = ("line", "amount", "refund_amount", "kind", "booked_at", "payout_reference", "effect", "_other")
 _KIND: Final = pl.col("kind").str.to_lowercase()
 _THERE: Final = ("amount", "kind", "booked_at", "payout_reference")
@@ -25,11 +25,12 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> pl
     """The lines of refunds (reconciliation/match) with their `effect` and `again`, where some are parts of one refund,
     and with `refund_told`: minor units that all reports tell to have left of it, of those that are its own.
 
-    `lines`: in their order, with `name`. `settled`: what other valid reports have. `other_name`: whether a line has
+    `lines`: in their order, with `name`. `settled`: what other valid reports have, and have booked unexplained, of
+    refunds by name. `other_name`: whether a line has
     another name of the PSE's than the refund's first one.
     """
     proven = settled.filter((pl.col("effect") == Effect.REFUND.value) & pl.col("refund_id").is_not_null())
-    changed = {**_in_parts(lines, proven, other_name), **_once_more(lines, settled)}
+    changed = {**_once_more(lines, settled), **_in_parts(lines, proven, other_name)}
     made = _changed(lines, changed) if changed else lines
     told = proven.group_by("refund_id").agg(pl.col("amount").sum().alias("_elsewhere"))
     own = pl.col("amount").filter(pl.col("effect") == Effect.REFUND.value).sum().over("refund_id")
@@ -55,19 +56,27 @@ def _by_name() -> pl.Expr:
 
 
 def _in_parts(lines: pl.DataFrame, proven: pl.DataFrame, other_name: pl.Expr) -> dict[int, tuple[str, bool]]:
-    """Of refunds of which less than their amount is told by one row: what each further row is. They are few."""
+    """Of refunds of which a row tells less than their amount: what each further row is. They are few."""
     ours = _by_name() & (pl.col("state") == _LEFT) & pl.col("refund_id").is_not_null() & ~pl.col("refund_by_bank")
     named = lines.filter(ours.fill_null(value=False)).with_columns(other_name.alias("_other"))
     there = proven.filter(~pl.col("by_amount")).select("refund_id", *_THERE)
-    told = pl.concat([there, named.filter(pl.col("effect") == Effect.REFUND.value).select("refund_id", *_THERE)])
-    least = named.unique("refund_id").join(
-        told.group_by("refund_id").agg(pl.col("amount").min().alias("_least")), on="refund_id"
-    )
-    partial = least.filter(pl.col("_least") < pl.col("refund_amount"))["refund_id"]
+    less = pl.col("amount") < pl.col("refund_amount")
+    amounts = named.select("refund_id", "refund_amount").unique("refund_id")
+    partial = pl.concat(one.filter(less).select("refund_id") for one in (named, there.join(amounts, on="refund_id")))
+    # Most nights all of a refund's rows are parts already, or none is one.
+    undecided = named.filter(pl.col("effect") != Effect.REFUND.value).join(partial, on="refund_id", how="semi")
+    here = _by_refund(named.join(undecided, on="refund_id", how="semi").sort("line"), _HERE)
+    before = _by_refund(there.join(undecided, on="refund_id", how="semi"), _THERE)
     made: dict[int, tuple[str, bool]] = {}
-    for (refund_id,), rows in named.filter(pl.col("refund_id").is_in(partial.implode())).group_by("refund_id"):
-        before = there.filter(pl.col("refund_id") == refund_id).to_dicts()
-        made |= _of_one(rows.sort("line").select(_HERE).to_dicts(), before)
+    for refund_id, rows in here.items():
+        made |= _of_one(rows, before.get(refund_id, []))
+    return made
+
+
+def _by_refund(lines: pl.DataFrame, columns: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    made: dict[str, list[dict[str, Any]]] = {}
+    for row in lines.select("refund_id", *columns).iter_rows(named=True):
+        made.setdefault(row["refund_id"], []).append(row)
     return made
 
 
@@ -107,28 +116,35 @@ def _is_same(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, tuple[str, bool]]:
-    """Rows that do nothing, because another report has the like of them, though what undid that lies between both."""
+    """Rows that do nothing, because another report has the like of them, though what undid that lies between both.
+
+    One that is found may be what undid another one: they are sought until there are none.
+    """
     if settled.is_empty():
         return {}
-    rows = lines.filter(_by_name() & (pl.col("effect") == Effect.NONE.value) & ~pl.col("again")).select(
-        "line", "state", "kind", "booked_at", *_KEYS
-    )
-    columns = ["effect", "kind", "booked_at", *_KEYS]
-    moved = pl.concat([one.filter(~pl.col("by_amount")).select(columns) for one in (lines, settled)])
-    found = [
-        _between(rows.filter(pl.col("state") == state), moved.filter(pl.col("effect").is_in(same)), moved, undone)
-        for state, same, undone in ((_LEFT, _OUT, _BACK), ("RETURNED", _BACK, _OUT))
-    ]
-    return {line: (Effect.NONE.value, True) for one in found for line in one}
+    still = pl.col("effect") == Effect.NONE.value
+    named = lines.filter(_by_name()).select("line", "again", *_MOVEMENT)
+    rows = named.filter(still & ~pl.col("again") & pl.col("state").is_in([_LEFT, _RETURNED]))
+    elsewhere = settled.filter((pl.col("type") == "REFUND") & ~pl.col("by_amount")).select(*_MOVEMENT)
+    moved = pl.concat([named.filter(~still | pl.col("again")).select(*_MOVEMENT), elsewhere])
+    same, found = moved.filter(~still), list[int]()
+    while more := _between(rows, same, moved):
+        found += more
+        moved = pl.concat([moved, rows.filter(pl.col("line").is_in(more)).select(*_MOVEMENT)])
+        rows = rows.filter(~pl.col("line").is_in(more))
+    return dict.fromkeys(found, (Effect.NONE.value, True))
 
 
-def _between(rows: pl.DataFrame, same: pl.DataFrame, moved: pl.DataFrame, undone: tuple[str, ...]) -> list[int]:
-    others = moved.filter(pl.col("effect").is_in(undone)).select(*_KEYS, _undone="booked_at")
+def _between(rows: pl.DataFrame, same: pl.DataFrame, moved: pl.DataFrame) -> list[int]:
+    """Those of the rows that have one of the `same` way, and one of the other way between both."""
+    others = moved.select(*_KEYS, _left=~_HAS_LEFT, _undone="booked_at")
     first, last = pl.min_horizontal("booked_at", "_same"), pl.max_horizontal("booked_at", "_same")
     lines = set[int]()
     for keys in (["refund_id"], ["payment_id", "name"]):
-        like = same.drop_nulls(keys).select(*keys, _KIND, _same="booked_at")
-        both = rows.with_columns(_KIND).drop_nulls(keys).join(like, on=[*keys, "kind"], nulls_equal=True)
-        told = both.join(others.drop_nulls(keys).select(*keys, "_undone"), on=keys)
+        of = [*keys, "_left"]
+        like = same.drop_nulls(keys).select(*keys, _KIND, _left=_HAS_LEFT, _same="booked_at")
+        mine = rows.drop_nulls(keys).with_columns(_KIND, _left=_HAS_LEFT)
+        both = mine.join(like, on=[*of, "kind"], nulls_equal=True)
+        told = both.join(others.drop_nulls(keys).select(*of, "_undone"), on=of)
         lines |= set(told.filter((pl.col("_undone") > first) & (pl.col("_undone") < last))["line"].to_list())
     return sorted(lines)

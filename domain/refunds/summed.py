@@ -7,6 +7,7 @@ from typing import Final
 from tortoise.queryset import QuerySet
 
 from domain.models import Refund
+from domain.platform.counted import counted
 from domain.platform.database import rows
 
 COUNTED_MAX: Final = 10_000
@@ -32,8 +33,11 @@ class Summed:
     totals: Sequence[RefundTotal]
 
 
-async def newest(query: QuerySet[Refund]) -> Summed:
-    """The newest of them, counted and added up in the database."""
+async def newest(query: QuerySet[Refund], *, added_up: bool = True) -> Summed:
+    """The newest of them, counted and added up in the database; or counted alone, which reads none of their rows."""
+    if not added_up:
+        count = await counted(query, COUNTED_MAX)
+        return Summed(min(count, COUNTED_MAX), count > COUNTED_MAX, ())
     chosen = query.order_by("-created_at", "-id").limit(COUNTED_MAX + 1).values("currency", "amount")
     chosen._make_query()
     text, parameters = chosen.query.get_parameterized_sql()

@@ -64,9 +64,8 @@ GROUP BY 1, 2 HAVING sum(s.amount) <> 0 ORDER BY 1, 2"""  # noqa: S608 - ours
 
 OF_PAYOUTS: Final = "paid-out/"  # begins the cause of what was paid out in the currency that it had come from
 _HELD: Final = (Account.PSE_BALANCE, Account.PSE_RESERVE, Account.PSE_TRANSFERS)
-_PAID_BACK: Final = """SELECT DISTINCT t.settled_currency, p.currency FROM payouts p
-JOIN payout_parts t ON t.payout_id = p.id AND t.voided_at IS NULL AND t.settled_currency <> p.currency
-WHERE p.connection_id = $1"""
+_WAYS: Final = """SELECT DISTINCT t.settled_currency, p.currency FROM payouts p
+JOIN payout_parts t ON t.payout_id = p.id AND t.voided_at IS NULL WHERE p.connection_id = $1"""
 
 
 async def postings(connection: Connection, report_id: UUID, on: date, lines: Frames, request_id: str) -> list[Posting]:
@@ -106,10 +105,12 @@ async def paid_out(connection: Connection) -> None:
 
     After a report of the connection is stored. What a revised one says later is booked when that is so once more.
     """
-    pairs = await rows(_PAID_BACK, connection.id)
-    if len(pairs) != 1:  # none is paid out so, or it cannot be said of which
+    ways = [(row["settled_currency"], row["currency"]) for row in await rows(_WAYS, connection.id)]
+    back = [(second, first) for second, first in ways if second != first]
+    # None is paid out so, or in several ways; or some goes to a bank as it is, and is there what it was converted to.
+    if len(back) != 1 or (back[0][0], back[0][0]) in ways:
         return
-    second, first = pairs[0]["settled_currency"], pairs[0]["currency"]
+    second, first = back[0]
     async with transaction():
         await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
         found = await ledger.balances(connection.merchant_id, connection_id=connection.id)

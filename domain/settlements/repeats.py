@@ -68,6 +68,31 @@ _NOBODYS = (
     "SELECT DISTINCT r.id FROM telling t JOIN reports r ON r.id = t.report_id "
     "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND r.retired_at IS NULL"
 )
+# Movements of refunds by name that the new report tells, and the one that it supersedes does not: the reports of rows
+# that looked like the same row again and are none, since one of these lies between; and of rows that another kind of
+# report has told of a part, and nobody could explain then.
+_NAME = "coalesce({0}.reference, {0}.pse_refund_reference)"
+_OF_ONE = "({0}.refund_id = {1}.refund_id OR " + f"{_NAME.format('{0}')} = {_NAME.format('{1}')})"
+_MOVEMENT = (
+    "SELECT payment_id, refund_id, reference, pse_refund_reference, state, kind, booked_at, amount, effect "
+    "FROM settlement_lines WHERE report_id = {} AND type = 'REFUND' AND payment_id IS NOT NULL AND NOT by_amount "
+    "  AND (effect <> 'NONE' OR booked_as = 'UNEXPLAINED')"
+)
+_BETWEEN = (
+    "l.booked_as = 'NONE' AND l.state IN ('SUCCEEDED', 'RETURNED') AND (l.state = 'SUCCEEDED') <> "  # noqa: S608
+    "  (n.state = 'SUCCEEDED') AND EXISTS (SELECT 1 FROM settlement_lines s WHERE s.payment_id = l.payment_id "
+    "    AND s.type = 'REFUND' AND NOT s.by_amount AND s.state = l.state AND s.effect <> 'NONE' "
+    f"    AND s.voided_at IS NULL AND {_OF_ONE.format('s', 'l')} AND n.booked_at > least(s.booked_at, l.booked_at) "
+    "    AND n.booked_at < greatest(s.booked_at, l.booked_at))"
+)
+_ONCE_MORE = (
+    f"WITH n AS MATERIALIZED ({_MOVEMENT.format('$3')} EXCEPT {_MOVEMENT.format('$2')}) "  # noqa: S608
+    "SELECT DISTINCT r.id FROM n JOIN settlement_lines l ON l.payment_id = n.payment_id "
+    "JOIN reports r ON r.id = l.report_id AND r.connection_id = $1 AND r.superseded_at IS NULL "
+    "WHERE l.report_id <> $3 AND l.type = 'REFUND' AND l.effect = 'NONE' AND NOT l.by_amount AND l.voided_at IS NULL "
+    f"  AND {_OF_ONE.format('l', 'n')} AND (({_BETWEEN}) OR (l.booked_as = 'UNEXPLAINED' AND n.effect = 'REFUND' "
+    "    AND l.state = n.state AND l.amount = n.amount AND l.kind IS DISTINCT FROM n.kind))"
+)
 
 
 async def mark(reports: Iterable[UUID]) -> None:
@@ -86,6 +111,8 @@ async def mark_others(connection_id: UUID, old_id: UUID | None, new_id: UUID) ->
     `old_id`: the one that it supersedes. Inside the caller's transaction, after the new lines are stored.
     """
     await execute(_QUERY, connection_id, old_id, new_id)
+    if told := await rows(_ONCE_MORE, connection_id, old_id, new_id):
+        await mark(row["id"] for row in told)
     if old_id is not None and (telling := await rows(_NOBODYS, connection_id, old_id, new_id)):
         await mark(row["id"] for row in telling)
 

@@ -77,7 +77,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class Misfit:
     """What would keep a document from taking VAT back, and what its refunds expect of it: the money, and its VAT."""
 
     problem: str
@@ -131,7 +131,7 @@ async def _given(
     return next((problem for problem in problems if problem), None)
 
 
-async def foreseen(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document, *, is_first: bool) -> Foreseen | None:
+async def foreseen(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document, *, is_first: bool) -> Misfit | None:
     """What `match` would say of a document and these refunds, as things stand; None: nothing, or nothing is known.
     `is_first`: it takes no other's place, whose refunds it would have.
 
@@ -145,17 +145,17 @@ async def foreseen(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document
     tax = sum(_expected(one, said.total) for one in meant)
     found = _problem(candidates[0].reversal, chosen, sum(one.left for one in meant), tax, said)
     currency = candidates[0].reversal.currency
-    return Foreseen(found, Money(sum(one.left for one in meant), currency), Money(tax, currency)) if found else None
+    return Misfit(found, Money(sum(one.left for one in meant), currency), Money(tax, currency)) if found else None
 
 
-async def _nothing_open(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document) -> Foreseen | None:
+async def _nothing_open(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document) -> Misfit | None:
     """Where all that it may be of is taken back, by other documents than this, which a person may have entered."""
     kept = await VatReversal.filter(merchant_id=merchant_id, refund_id__in=list(refund_ids))
     known = {normal(said.number), said.name}
     if not kept or any(row.document_number and normal(row.document_number) in known for row in kept):
         return None
     nothing = Money(0, kept[0].currency)
-    return Foreseen(NOTHING_OPEN, nothing, nothing)
+    return Misfit(NOTHING_OPEN, nothing, nothing)
 
 
 def _problem(first: VatReversal, chosen: Sequence[Candidate], left: int, wanted: int, said: Document) -> str | None:

@@ -12,7 +12,7 @@ from domain.models import TaxCancellation, TaxDocument
 from domain.platform.settings import Settings
 from domain.taxes import importing, match
 from domain.taxes.documents.said import Cancellation, Document, Said, Unread
-from domain.taxes.match import Foreseen
+from domain.taxes.match import Misfit
 
 SHOWN_MAX: Final = 100
 
@@ -38,7 +38,7 @@ class Previewed:
     document: Document | None = None
     why: str = ""
     refunds: int = 0
-    differs: Foreseen | None = None
+    differs: Misfit | None = None
 
 
 async def preview(principal: Principal, file_id: UUID, settings: Settings) -> tuple[int, Sequence[Previewed]]:

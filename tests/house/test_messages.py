@@ -5,8 +5,9 @@ import re
 import pytest
 
 from api.graphql.spoken.languages import ENGLISH, LOCALES
-from api.graphql.spoken.messages import all_told, by_code, in_words
+from api.graphql.spoken.messages import by_code, in_words
 from api.graphql.transport.errors import ErrorCode
+from domain.platform.spoken.book import all_told
 from tests.house import said
 
 _PLACE = re.compile(r"\{[1-9]\d?\}")
@@ -18,7 +19,7 @@ def _known() -> set[str]:
 
 def test_every_sentence_of_the_code_is_there_in_every_language() -> None:
     missing = {text: place for text, place in said.templates().items() if text not in _known()}
-    assert missing == {}, "Add them to api/graphql/spoken/messages.toml, or readings.toml."
+    assert missing == {}, "Add them to domain/platform/spoken/messages.toml, or readings.toml."
 
 
 def test_the_sentences_of_the_code_are_found() -> None:

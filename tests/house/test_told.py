@@ -7,10 +7,10 @@ from typing import Final
 
 import pytest
 
-from api.graphql.spoken.amounts import in_the_readers_way
 from api.graphql.spoken.languages import LOCALES
-from api.graphql.spoken.messages import all_told, told_in
 from domain.deliveries import catalogue
+from domain.platform.spoken.amounts import in_the_readers_way
+from domain.platform.spoken.book import all_told, told_in
 from domain.refunds.approvals import defaults
 from tests.house import said
 
@@ -72,13 +72,13 @@ def test_every_sentence_that_a_finding_a_history_or_a_cost_is_given_is_there_in_
     sentences = {text: place for text, place in said.told().items() if len(_WORDS.findall(text.replace("{}", ""))) > 2}
     assert len(sentences) > 75
     missing = {text: place for text, place in sentences.items() if text.strip() not in _known()}
-    assert missing == {}, "Add them to api/graphql/spoken/told/."
+    assert missing == {}, "Add them to domain/platform/spoken/told/."
 
 
 def test_every_sentence_of_the_domains_tables_is_there_in_every_language() -> None:
     told = {text for text in _of_tables() if _OURS.search(text) and text not in _NAMES}
     assert len(told) > 180
-    assert sorted(told - _known()) == [], "Add them to api/graphql/spoken/told/."
+    assert sorted(told - _known()) == [], "Add them to domain/platform/spoken/told/."
 
 
 def test_what_events_and_the_rules_of_every_merchant_say_is_there_in_every_language() -> None:

@@ -12,7 +12,7 @@ from graphql import GraphQLSchema
 
 from api.graphql.transport.documents import DocumentCache, KnownText
 
-_DOCUMENTS_MAX: Final = 4_000
+_DOCUMENTS_MAX: Final = 500  # a tree of each takes some 100 kB
 
 
 @cache
@@ -28,8 +28,10 @@ def read_documents_once() -> None:
         key = (id(schema), repr(self.limits), self._rules, text)
         if key not in known:
             made = read(self, schema, text)
-            if made.errors or len(known) >= _DOCUMENTS_MAX:
+            if made.errors:
                 return made
+            if len(known) >= _DOCUMENTS_MAX:
+                known.clear()
             known[key] = schema, made  # the schema is kept, so that no other has its id
         return replace(known[key][1], errors=[], live={})
 

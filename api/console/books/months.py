@@ -55,7 +55,6 @@ def one(asked: Asked, data: Data) -> Mapping[str, Any]:
         "own": bool(waiting) and waiting[0]["proposedBy"] == data["viewer"]["holder"],
         "closable": data["periodPreview"]["closableFrom"] <= datetime.now(way.get().clock).date().isoformat(),
         "WHERE": _WHERE,
-        "kinds": {row["kind"]: row["title"] for row in data["findingsSummary"]},
         "names": names.ACCOUNTS,
         "range": "",
         "more": f"month={month}&skip={skip + PART}" if count > skip + PART else "",

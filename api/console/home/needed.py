@@ -7,7 +7,8 @@ from typing import Any, Final
 from api.console.page import Data
 from api.console.person import PREFIX
 from api.console.words import _
-from domain.refunds.approvals.awaiting import FOUND_MAX as AWAITING_MAX
+
+_AWAITING_MAX: Final = 1_000  # of the oldest, as the API says
 
 _COUNTED_MAX: Final = 100  # of what waits
 
@@ -67,7 +68,7 @@ def _approvals(data: Data) -> Needed | None:
     if told is None:
         return None
     count, label = told["totalCount"], _("Refunds that wait for your yes")
-    return Needed(count, count >= AWAITING_MAX, label, f"{PREFIX}/todo", "○", "wait")
+    return Needed(count, count >= _AWAITING_MAX, label, f"{PREFIX}/todo", "○", "wait")
 
 
 def _spoken(data: Data) -> Needed:

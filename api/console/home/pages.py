@@ -13,4 +13,4 @@ def _view(asked: Asked, data: Data) -> Mapping[str, Any]:
     return {"needed": needed(data, asked.may), "pictures": pictured(data)}
 
 
-PAGES: Final = (Page("/", "home/home", N_("Home"), view=_view, nav=Nav(10, N_("Home"), bar=True), statements=30),)
+PAGES: Final = (Page("/", "home/home", N_("Home"), view=_view, nav=Nav(10, N_("Home"), bar=True), statements=26),)

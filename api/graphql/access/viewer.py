@@ -11,7 +11,7 @@ from api.graphql.onboarding import CertificationRun, PreflightRun
 from api.graphql.spoken.told import told
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import DateTime
-from domain.access import merchants, stores
+from domain.access import stores
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.models import Connection as ConnectionRow
@@ -173,7 +173,7 @@ class Viewer:
 
     @strawberry.field(description="The merchant that the token speaks for.")
     async def merchant(self, info: Info) -> Merchant:
-        return Merchant.of(await merchants.own(info.context.principal))
+        return Merchant.of(await info.context.merchant())
 
 
 def viewer(principal: Principal) -> Viewer:

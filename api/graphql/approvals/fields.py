@@ -1,9 +1,11 @@
 """The fields of approvals: schema.py has them beside the others."""
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 import strawberry
+from strawberry.relay import PageInfo
 
 from api.graphql.approvals import delegations, preview, rules
 from api.graphql.approvals.delegations import (
@@ -29,10 +31,13 @@ from api.graphql.refunds.mutations import RefundCreateInput
 from api.graphql.refunds.types import Refund
 from api.graphql.transport.paging import PAGE_MAX, Connection, Counting, bounded, page, position_of
 from api.graphql.transport.scalars import Money
+from api.graphql.transport.selected import asks_for
 from domain.refunds.approvals import awaiting, delegate, propose
 
+_NO_PAGE: Final = PageInfo(has_next_page=False, has_previous_page=False, start_cursor=None, end_cursor=None)
 
-def _behind(found: Sequence[awaiting.Waiting], after: str | None) -> Sequence[UUID]:
+
+def _behind(found: Sequence[awaiting.WaitsForYes], after: str | None) -> Sequence[UUID]:
     """The refunds behind a cursor; of another list's, which is refused, all."""
     place = position_of(after) if after is not None else None
     if place is None or not isinstance(place.id, UUID):
@@ -49,10 +54,13 @@ class ApprovalQuery:
     async def refunds_awaiting_me(self, info: Info, first: int, after: str | None = None) -> Connection[Refund]:
         principal = info.context.principal
         found = await awaiting.awaiting(principal)
+        total, chosen = Counting.known(len(found)), _behind(found, after)
+        if not any(asks_for(info, one) for one in ("edges", "nodes", "pageInfo")):
+            return Connection(edges=[], page_info=_NO_PAGE, total=total)
         # A page's alone: of all that wait it would be a statement with a thousand values.
-        chosen = _behind(found, after)[: bounded(first) + 1]
-        shown = await page(awaiting.these(principal, chosen), first, after, Refund.of, newest_first=False)
-        shown.total = Counting.known(len(found))
+        query = awaiting.these(principal, chosen[: bounded(first) + 1])
+        shown = await page(query, first, after, Refund.of, newest_first=False)
+        shown.total = total
         return shown
 
     @strawberry.field(

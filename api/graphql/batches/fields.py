@@ -10,7 +10,6 @@ from api.graphql.batches.types import Batch, BatchFormat, BatchKind, BatchState,
 from api.graphql.context import Info
 from api.graphql.files import File
 from api.graphql.spoken.languages import locale_of
-from api.graphql.spoken.messages import told_in
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import BatchError
@@ -21,6 +20,7 @@ from api.graphql.transport.scalars import Date
 from domain.batches import batches, results, sheets
 from domain.batches.batches import SheetState
 from domain.batches.columns import SheetFormat, SheetKind
+from domain.platform.spoken.book import told_in
 
 
 @strawberry.input

@@ -17,6 +17,8 @@ from api.graphql.transport.scalars import BigInt, Date, DateTime
 from domain.access.permissions import Permission
 from domain.books.trial_balance import Row, Total
 from domain.books.trial_balance import totals_of as sums_of
+from domain.findings import kinds
+from domain.findings.findings import FindingKind
 from domain.models import PeriodClosing
 from domain.models.ledger import Account
 from domain.periods import closing, kept, preview
@@ -35,6 +37,14 @@ class PeriodAgainst:
     @strawberry.field(description="In words; `locale` is en, zh-CN, es or pt-BR, else what Accept-Language asks for.")
     def meaning(self, locale: str | None = None) -> str:
         return self.obstacle.in_words(locale_of(locale))
+
+    @strawberry.field(
+        description="`examples` as people call them: kinds of findings by title; `locale` as of `meaning`."
+    )
+    def examples_in_words(self, locale: str | None = None) -> list[str]:
+        if self.obstacle is not Obstacle.OPEN_FINDINGS:
+            return self.examples
+        return [kinds.known(FindingKind(one)).title[locale_of(locale)] for one in self.examples]
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Self:

@@ -25,7 +25,7 @@ class FindingFigures:
 
 async def finding_figures(info: Info) -> FindingFigures:
     """Of the findings that one may see."""
-    found = await figures(info.context.principal)
+    found = await figures(info.context.principal, (await info.context.merchant()).zone)
     return FindingFigures(
         due=found.due.count,
         due_is_more=found.due.is_more,

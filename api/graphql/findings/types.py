@@ -13,7 +13,6 @@ from api.graphql.context import Info
 from api.graphql.nodes import Scoped
 from api.graphql.refunds.types import Refund
 from api.graphql.spoken.languages import locale_of
-from api.graphql.spoken.messages import told_in
 from api.graphql.spoken.told import told
 from api.graphql.transport.enums import described
 from api.graphql.transport.paging import PAGE_MAX, bounded
@@ -29,6 +28,7 @@ from domain.models import Refund as RefundRow
 from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
 from domain.money import Money as Amount
+from domain.platform.spoken.book import told_in
 from domain.problems import InvalidInput
 from domain.refunds import find
 

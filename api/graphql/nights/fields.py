@@ -78,7 +78,8 @@ class NightQuery:
             states=frozenset(given.states) if given.states is not None else None,
         )
         bounded(first)
-        found = await listed.page(info.context.principal, wanted, first, _place(after))
+        zone = (await info.context.merchant()).zone if wanted.end is None else None
+        found = await listed.page(info.context.principal, wanted, first, _place(after), zone)
         edges = [Edge(node=Night.of(one), cursor=_cursor(listed.place_of(one))) for one in found.nights]
         return Connection(
             edges=edges,

@@ -131,6 +131,6 @@ async def refunds_summary(info: Info, given: RefundFilter | None) -> RefundsSumm
     principal = info.context.principal
     # Before what is counted: nothing falls between.
     head = await seals.head(principal.merchant_id) if asks_for(info, "cursor") else None
-    found = await summed.newest(await refunds_query(principal, given))
+    found = await summed.newest(await refunds_query(principal, given), added_up=asks_for(info, "sums"))
     sums = [RefundTotal(amount=Money.of(Amount(one.amount, one.currency)), count=one.count) for one in found.totals]
     return RefundsSummary(count=found.count, is_more=found.is_more, sums=sums, cursor=str(head.position if head else 0))

@@ -15,7 +15,7 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from api.graphql.spoken.languages import locale_of
-from api.graphql.spoken.messages import told_in
+from domain.platform.spoken.book import told_in
 
 
 class InWords(FieldExtension):

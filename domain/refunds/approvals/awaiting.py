@@ -36,19 +36,19 @@ UNION (SELECT r.created_at, r.id FROM refunds r WHERE cardinality($2::text[]) > 
 ORDER BY created_at, id"""  # noqa: S608 - ours, and every value is bound
 
 
-class Waiting(NamedTuple):
+class WaitsForYes(NamedTuple):
     """A refund that waits; so they are in order."""
 
     created_at: datetime
     id: UUID
 
 
-async def awaiting(principal: Principal) -> Sequence[Waiting]:
+async def awaiting(principal: Principal) -> Sequence[WaitsForYes]:
     """Those that wait, the longest first: of 1,000. Raises Forbidden."""
     scope = principal.scope(Permission.APPROVE, Permission.READ)
     stores = None if scope.stores is None else list(scope.stores)
     found = await rows(_AWAITING, *asked(principal, stores, datetime.now(UTC)), FOUND_MAX)
-    return [Waiting(row["created_at"], row["id"]) for row in found]
+    return [WaitsForYes(row["created_at"], row["id"]) for row in found]
 
 
 def these(principal: Principal, ids: Sequence[UUID]) -> QuerySet[Refund]:

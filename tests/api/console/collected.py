@@ -6,6 +6,7 @@ more goes. What `shared/` translates already is not asked for again.
 
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,13 @@ def nouns() -> list[str]:
     return sorted(path.name for path in HERE.iterdir() if path.is_dir() and path.name not in ("static", "__pycache__"))
 
 
-def texts(noun: str) -> set[Text]:
+@cache
+def texts(noun: str) -> frozenset[Text]:
     """All that is said in a noun's folder; what is said by the frame and the rooms beside it is `shared`'s."""
     files = [*(HERE / noun).rglob("*.html"), *(HERE / noun).rglob("*.py")]
     if noun == SHARED:
         files += HERE.glob("*.py")
-    return {text for path in files for text in texts_of(path)}
+    return frozenset(text for path in files for text in texts_of(path))
 
 
 def texts_of(path: Path) -> Iterator[Text]:

@@ -12,7 +12,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from api.graphql.spoken.messages import told_in
 from domain.access import people, sessions
 from domain.access.permissions import Permission
 from domain.access.principal import Principal, reach_of
@@ -25,6 +24,7 @@ from domain.models import Batch, BatchRow, Deed, File, Payment, Refund
 from domain.models.files import Purpose
 from domain.platform.database import execute, rows
 from domain.platform.settings import Settings
+from domain.platform.spoken.book import told_in
 from domain.problems import Forbidden
 from domain.pse.vocabulary import Declined, Succeeded
 from jobs import batches as jobs

@@ -159,7 +159,7 @@ async def test_open_findings_are_counted_by_age_and_by_what_is_due_up_to_an_end(
     assert {one["count"] for one in (await nobody.ask(_FIGURES))["ages"]} == {0}
     for store, count in ((asker.shop.store.id, 1), (uuid4(), 0)):
         reach = reach_of((PERMISSIONS[Role.ACCOUNTANT], store))
-        seen = await figures.figures(replace(a_person(asker.shop, "Bia", Role.ACCOUNTANT), reach=reach))
+        seen = await figures.figures(replace(a_person(asker.shop, "Bia", Role.ACCOUNTANT), reach=reach), "UTC")
         assert [one.count for one in seen.ages] == [count, 0, 0, 0]
     monkeypatch.setattr(figures, "COUNTED_MAX", 1)
     told = await asker.ask(_FIGURES)

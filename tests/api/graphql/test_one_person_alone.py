@@ -254,3 +254,9 @@ async def test_what_waits_is_shown_in_as_many_statements_for_two_as_for_six(
             costs.append(statements(caplog))
     assert len(found["edges"]) == 6
     assert costs[0] == costs[1], costs
+    page = """query Q($after: String) { refundsAwaitingMe(first: 4, after: $after) {
+      nodes { id } totalCount pageInfo { hasNextPage endCursor } } }"""
+    first = await bia.ask(page)
+    last = await bia.ask(page, after=first["pageInfo"]["endCursor"])
+    assert [(one["totalCount"], one["pageInfo"]["hasNextPage"]) for one in (first, last)] == [(6, True), (6, False)]
+    assert len({one["id"] for one in (*first["nodes"], *last["nodes"])}) == 6

@@ -4,8 +4,11 @@ import pytest
 
 from domain.exports import sheet
 from domain.exports.cells import titles, written
+from domain.exports.cells_in_words import of_findings
 from domain.exports.columns import COLUMNS, DECISION, FACTS, FINDING_ID
 from domain.exports.headings import ENGLISH, columns_in, words
+from domain.findings.kinds import FindingKind, known
+from domain.findings.search import FindingStanding
 from domain.pse.explanations import LOCALES
 
 OTHERS = LOCALES[1:]
@@ -24,6 +27,27 @@ def test_every_heading_is_there_in_every_language_and_none_beside() -> None:
     assert set(words()) == english | {one.minor for columns in COLUMNS.values() for one in columns}
     assert all(set(told) == set(OTHERS) and all(told.values()) for told in words().values())
     assert all(columns_in(columns, ENGLISH) is columns for columns in COLUMNS.values())
+
+
+def test_what_a_sheet_says_of_a_finding_is_in_the_language_of_its_headings() -> None:
+    kind = FindingKind.VAT_DOCUMENT_DIFFERS
+    said = "Document NC-9 and refund R-77: The document agrees in money and not in tax."
+    english = {
+        "kind": kind.value,
+        "state": "OPEN",
+        "explanation": said,
+        "action": known(kind).action["en"],
+        "amount": 9,
+    }
+    assert list(of_findings([english], "en")) == [english], "programs find the API's names"
+    (told,) = of_findings([english], "pt-BR")
+    assert told["explanation"].endswith("O documento concorda em dinheiro e não em imposto.")
+    assert (told["state"], told["action"]) == ("Aberto (OPEN)", known(kind).action["pt-BR"])
+    assert told["kind"] == f"{known(kind).title['pt-BR']} (VAT_DOCUMENT_DIFFERS)"
+    states = [
+        of_findings([{**english, "state": one}], locale)[0]["state"] for one in FindingStanding for locale in OTHERS
+    ]
+    assert len(states) == 12
 
 
 @pytest.mark.parametrize("locale", LOCALES)

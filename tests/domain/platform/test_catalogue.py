@@ -439,6 +439,7 @@ PARTIAL = {
     "ledger_entries_opening": "PROVE_OPENING",
     "ledger_entries_taken": "TAKEN",
     "ledger_entries_taken_back": "TAKEN_BACK",
+    "ledger_entries_documented": "VAT_DOCUMENTED",
     "destination_links_open": "revoked_at IS NULL",
     "destinations_current": "superseded_at IS NULL",
     "onboarding_documents_current": "superseded_at IS NULL",

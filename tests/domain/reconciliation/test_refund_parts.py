@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain import invariants
-from domain.models import Finding, Payment, Refund
+from domain.models import Finding, Payment, Refund, Report
 from domain.models.ledger import Account
 from domain.pse import registry
 from domain.pse.vocabulary import Returned, Succeeded
@@ -14,7 +14,7 @@ from domain.quotes import actual
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
-from tests.kit.lines import Telling, a_line, a_night, balance, effects, open_findings, settled
+from tests.kit.lines import Telling, a_line, a_night, balance, effects, open_findings, settled, today
 
 pytestmark = pytest.mark.usefixtures("books")
 
@@ -151,18 +151,56 @@ async def test_a_part_that_a_revised_report_has_no_longer_is_missing_again() -> 
     assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+async def _again_what_is_marked(shop: Shop, *dates: dict[str, Any]) -> None:
+    """Repeat the dates whose reports are to be read again, as the timetable does; each has one row, the last is now."""
+    for _ in dates:
+        for report in await Report.filter(superseded_at=None).exclude(repeat_since=None):
+            days = (report.business_date - today()).days
+            await a_night(shop, dates[days - 1], days=days)
+    assert not await Report.filter(superseded_at=None).exclude(repeat_since=None).exists()
+
+
+async def _moved_to_and_fro(order: tuple[int, ...]) -> tuple[int, int, int]:
+    """A refund that leaves, comes back, and so on, under one name, in a file each; files come in that order."""
+    shop, payment, refund = await _refunded()
+    await record(refund.id, Returned("CLOSED", "It came back.", "P1"), Source(Door.NOTICE), CAUSE)
+    rows = [_row(payment, refund, 4_000, ("SUCCEEDED", "RETURNED")[n % 2], 5 * n) for n in range(len(order))]
+    for number in order:
+        await a_night(shop, rows[number], days=number - len(order) + 1)
+    await _again_what_is_marked(shop, *rows)
+    return await _stands(shop)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
 async def test_what_left_again_under_its_name_after_it_had_come_back_is_told_from_the_same_row_by_its_time(
     order: tuple[int, ...],
 ) -> None:
-    shop, payment, refund = await _refunded()
-    await record(refund.id, Returned("CLOSED", "It came back.", "P1"), Source(Door.NOTICE), CAUSE)
-    rows = [
-        _row(payment, refund, 4_000, state, 5 * n) for n, state in enumerate(("SUCCEEDED", "RETURNED", "SUCCEEDED"))
-    ]
-    for number in order:
-        await a_night(shop, rows[number], days=number - 2)
-    for number in order:
-        await a_night(shop, rows[number], days=number - 2)
+    assert await _moved_to_and_fro(order) == (0, 4_000, -4_000)
     assert "DUPLICATE_LINE" in await open_findings()
-    assert await _stands(shop) == (0, 4_000, -4_000)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 1, 3, 2), (0, 2, 1, 3), (1, 2, 3, 0), (3, 2, 1, 0)])
+async def test_and_what_then_came_back_again(order: tuple[int, ...]) -> None:
+    assert await _moved_to_and_fro(order) == (0, 0, 0)
+    assert await open_findings() == ["DUPLICATE_LINE", "DUPLICATE_LINE", "RETURNED"]
+
+
+async def test_a_part_that_another_kind_of_report_tells_first_is_counted_once() -> None:
+    shop, payment, refund = await _refunded()
+    rest = [_left(payment, refund, 1_000, 5, kind=kind) for kind in ("payout", "settled")]
+    await a_night(shop, _left(payment, refund, 3_000, kind="settled"), days=-2)
+    await a_night(shop, rest[0], days=-1)
+    await a_night(shop, rest[1])
+    await _again_what_is_marked(shop, *rest)
+    assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+
+
+async def test_a_part_told_again_is_the_same_though_another_left_after_something_came_back() -> None:
+    shop, payment, refund = await _refunded()
+    for day, hours in enumerate((0, 10)):
+        await a_night(shop, _left(payment, refund, (3_000, 1_000)[day], hours), days=day - 3)
+    await a_night(shop, _row(payment, refund, 4_000, "RETURNED", 5), days=-1)
+    for days in (0, -3):  # in another file, and in its own
+        await a_night(shop, _left(payment, refund, 3_000), days=days)
+    assert await _stands(shop) == (0, 0, 0)
+    assert "DUPLICATE_LINE" not in await open_findings()

@@ -11,9 +11,11 @@ from domain.findings.work import Resolution
 from domain.models import Finding, Payment
 from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
+from domain.payments import withdrawals
+from domain.problems import InvalidState
 from domain.pse import registry
 from domain.pse.vocabulary import Succeeded
-from tests.kit.factories import CAUSE, Shop, a_payment, a_person, a_refund, a_shop, an_answer
+from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_person, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, balance, open_findings, settled
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -111,3 +113,33 @@ async def test_a_claim_beside_a_line_in_another_currency_is_given_up_once_the_li
         await _told(shop, other, *usd)
         assert await open_findings() == []
     assert await _stands(shop, CLEARING, SUSPENSE) == (10_000, 0)  # of the payment that was refunded
+
+
+async def test_a_claim_beside_a_line_in_another_currency_that_a_report_has_no_longer_waits_as_long_as_others() -> None:
+    shop, ana, other = await _shop()
+    payment = await a_payment(shop, days_ago=1)
+    usd = a_line(payment, "CAPTURE", 2_000, reference="s", **settled("20.00", "USD")) | {"currency": "USD"}
+    for resolves in (False, True):  # by a person, before: that is over, too
+        await a_night(shop, usd, days=-1)
+        assert await open_findings() == ["CURRENCY_MISMATCH"]
+        if resolves:
+            (one,) = await Finding.filter(resolved_at=None)
+            await work.resolve(ana, one.id, Resolution(ClosingReason.CORRECTED, "In dollars.", FX), CAUSE)
+        await a_night(shop, days=-1)
+        await _told(shop, other)
+        assert await open_findings() == []
+
+
+async def test_a_payment_that_was_given_up_is_withdrawn_once_its_finding_is_open_again() -> None:
+    shop, ana, other = await _shop()
+    payment = await a_payment(shop, days_ago=50)
+    await _told(shop, other)
+    found = await Finding.get(resolved_at=None)
+    await work.resolve(ana, found.id, Resolution(ClosingReason.WRITE_OFF, "They went broke."), CAUSE)
+    with pytest.raises(InvalidState, match="open that finding again first") as refused:
+        await withdrawals.withdraw(ana, payment.id, "It never was.", a_key(), CAUSE)
+    assert refused.value.current_state == "GIVEN_UP"
+    await work.reopen(ana, found.id, "It never was.", CAUSE)
+    await withdrawals.withdraw(ana, payment.id, "It never was.", a_key(), CAUSE)
+    assert await _stands(shop, CLEARING, SUSPENSE, LOST) == (0, 0, 0)
+    assert await open_findings() == []

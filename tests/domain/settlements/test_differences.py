@@ -121,6 +121,9 @@ async def test_what_conversions_left_is_a_difference_once_all_of_it_was_paid_out
         await a_night(shop, _paid_out("-19.60", 10_500, "po-2"), days=-1)
     await a_night(shop, lines[2])
     assert (await _stands(shop, "BRL"), await _stands(shop)) == ((10_000, -800), (-2_001, -82))
+    as_it_is = of_nobody("PAYOUT", "-19.60", "USD", payout_reference="po-3")
+    await a_night(shop, lines[2], as_it_is)
+    assert (await _stands(shop, "BRL"), await _stands(shop)) == ((10_000, -800), (-2_001, -82)), "at a bank, as dollars"
     await a_night(shop, _paid_out("-19.60", 10_400, "po-2"), days=-1)  # revised, while dollars are there
     await a_night(shop, lines[2], _paid_out("-19.60", 10_100, "po-3"))
     assert (await _stands(shop, "BRL"), await _stands(shop)) == ((0, -800), (0, -123))

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import psutil
@@ -24,6 +24,8 @@ from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
 from tests.kit.family import machine, running, until
 from tests.kit.forked import forked
 from tests.kit.world import quick_settings
+
+_TOLD_MAX: Final = 300  # characters of an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,14 @@ class Target:
 
     async def bystander_served(self, seconds: float = 60.0) -> bool:
         """Whether another merchant gets an answer at all."""
+        return not await self.bystander_refused(seconds)
+
+    async def bystander_refused(self, seconds: float = 60.0) -> str:
+        """What another merchant is told instead of an answer; empty: they are served."""
         async with asyncio.timeout(seconds):
             answer = await self.post(b'{"query": "{ viewer { holder } }"}', self.bystander)
-        return answer.status_code == 200 and "errors" not in answer.json()
+        served = answer.status_code == 200 and "errors" not in answer.json()
+        return "" if served else f"{answer.status_code} {answer.text[:_TOLD_MAX]}"
 
 
 def room(home: Path) -> Path:

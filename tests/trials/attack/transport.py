@@ -161,10 +161,11 @@ async def _half_sent_by(target: Target, size: int, *whose: str) -> Answer:
     for number, (_, writer) in enumerate(opened):
         writer.write(requests[number % len(requests)])
     await asyncio.sleep(1)  # all of them are known by now
-    served = all([await target.bystander_served() for _ in range(5)])
+    refused = [said for _ in range(5) if (said := await target.bystander_refused())]
     for _, writer in opened:
         writer.close()
-    return Answer(f"{size} open", size * len(requests[0]), "" if served else "others are not served")
+    said = f"others are not served: {' | '.join(refused)}" if refused else ""
+    return Answer(f"{size} open", size * len(requests[0]), said)
 
 
 async def _half_sent_by_one(target: Target, size: int) -> Answer:

@@ -1,0 +1,1 @@
+"""What people are told, in four languages: the sentences of the domain, whichever door they go out by."""
