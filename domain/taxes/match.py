@@ -131,20 +131,31 @@ async def _given(
     return next((problem for problem in problems if problem), None)
 
 
-async def foreseen(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document) -> Misfit | None:
+async def foreseen(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document, *, is_first: bool) -> Misfit | None:
     """What `match` would say of a document and these refunds, as things stand; None: nothing, or nothing is known.
+    `is_first`: it takes no other's place, whose refunds it would have.
 
     Nothing is locked and nothing is written.
     """
     candidates = await _as_they_are(merchant_id, refund_ids, said)
     if not candidates:
-        return None
+        return await _nothing_open(merchant_id, refund_ids, said) if is_first else None
     chosen = chosen_of(candidates, said)
     meant = chosen or candidates
     tax = sum(_expected(one, said.total) for one in meant)
     found = _problem(candidates[0].reversal, chosen, sum(one.left for one in meant), tax, said)
     currency = candidates[0].reversal.currency
     return Misfit(found, Money(sum(one.left for one in meant), currency), Money(tax, currency)) if found else None
+
+
+async def _nothing_open(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document) -> Misfit | None:
+    """Where all that it may be of is taken back, by other documents than this, which a person may have entered."""
+    kept = await VatReversal.filter(merchant_id=merchant_id, refund_id__in=list(refund_ids))
+    known = {normal(said.number), said.name}
+    if not kept or any(row.document_number and normal(row.document_number) in known for row in kept):
+        return None
+    nothing = Money(0, kept[0].currency)
+    return Misfit(NOTHING_OPEN, nothing, nothing)
 
 
 def _problem(first: VatReversal, chosen: Sequence[Candidate], left: int, wanted: int, said: Document) -> str | None:

@@ -67,5 +67,5 @@ async def _seen(merchant_id: UUID, said: Said, latest: date) -> Previewed:
     refunds = await match.meant_by(merchant_id, said.originals, said.refund_reference, said.total)
     if outcome is Outcome.SAME:
         return Previewed(outcome, where, said, refunds=len(refunds))
-    differs = await match.foreseen(merchant_id, refunds, said)
+    differs = await match.foreseen(merchant_id, refunds, said, is_first=current is None)
     return Previewed(outcome, where, said, refunds=len(refunds), differs=differs)

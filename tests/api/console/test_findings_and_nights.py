@@ -245,6 +245,7 @@ async def test_a_second_person_is_led_to_what_waits_for_their_yes(browser: Brows
     for page in ("/todo/second", "/findings?second=ME"):
         assert path in (text := await browser.page(page)), page
         assert text.count('class="row"') == 1, page
+        assert "/findings/bulk" not in text, "what others have said is confirmed one by one, not said anew of all"
     assert "Give it up: Nobody can say what it was." in await browser.page("/todo/second")
     assert "Ana has said what became of it" in await browser.page(f"{path}/resolve")
     shown = re.search(r'name="resolutionId" value="([^"]+)"', await browser.page(path))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+import httpx
 import pytest
 
 from domain.models import Export, TaxDocument, VatReversal
@@ -94,13 +95,22 @@ async def test_documents_are_looked_at_before_anything_is_kept_and_then_taken_in
 
 async def test_a_document_whose_vat_is_not_the_refunds_says_so_before_it_is_kept(browser: Browser) -> None:
     await _a_reversal(browser)
-    sheet = f"number,date,total,tax,original\nNC-9,{today()},50.00,7.50,NF-77\n"
-    shown = await browser.send("/vat/documents", "preview", {}, files={"file": ("notes.csv", sheet.encode())})
+    shown = await _previewed(browser, "NC-9", "7.50")
     words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", shown.text))
     assert "New; it differs The document agrees in money and not in tax." in words
     assert ("VAT: R$7.50 on the document, R$9.00 expected" in words, "Total: " in words) == (True, False)
     assert 'id="form-apply"' in shown.text, "it may be taken in all the same, and is told as a finding then"
     assert await TaxDocument.all().count() == 0
+    form = (await _previewed(browser, "NC-10", "9.00")).text.split('id="form-apply"', 1)[1].split("</form>", 1)[0]
+    await browser.http.post("/console/vat/documents", data=dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form)))
+    again = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", (await _previewed(browser, "NC-11", "9.00")).text))
+    assert "New; it differs No refund of that sale has VAT that is still to be taken back." in again
+    assert "Total: R$50.00 on the document, R$0.00 expected" in again
+
+
+async def _previewed(browser: Browser, number: str, tax: str) -> httpx.Response:
+    sheet = f"number,date,total,tax,original\n{number},{today()},50.00,{tax},NF-77\n"
+    return await browser.send("/vat/documents", "preview", {}, files={"file": ("notes.csv", sheet.encode())})
 
 
 @pytest.mark.parametrize(
