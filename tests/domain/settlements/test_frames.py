@@ -45,3 +45,13 @@ def test_a_file_of_more_lines_than_memory_has_room_for_is_in_files(
 def test_a_large_file_without_a_line_is_one_frame_of_none(tmp_path: Path) -> None:
     (one,) = read = _read(tmp_path, lines=0)
     assert (read.height, list(one.columns)) == (0, list(REPORT_SCHEMA))
+
+
+def test_lines_of_which_a_reader_leaves_some_out_are_all_read_once(tmp_path: Path) -> None:
+    file = ReportFile("a.csv", "text/csv", tmp_path / "a.csv")
+    file.path.write_text("of some length")
+    pl.DataFrame({"line": range(LINES)}).write_ipc(tmp_path / "a.arrow")
+    others = [pl.lit("FEE" if name == "type" else None, kind).alias(name) for name, kind in REPORT_SCHEMA.items()]
+    told = pl.scan_ipc(tmp_path / "a.arrow").filter(pl.col("line") != 4).with_columns(others[1:]).select(*REPORT_SCHEMA)
+    (one,) = frames.of_report(file, ReadReport(told, None))[1]
+    assert one["line"].to_list() == [line for line in range(LINES) if line != 4]
