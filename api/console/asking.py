@@ -8,7 +8,7 @@ anything.
 import json
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from graphql import GraphQLError
@@ -16,7 +16,7 @@ from starlette.requests import Request
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
-from api.console.documents import PageDocument
+from api.console.documents import PageDocument, document
 from api.console.person import Visitor, look_of
 from api.doors import Gate, Holder
 from api.graphql.context import Context
@@ -64,6 +64,7 @@ class Asking:
     bounds: OperationBounds
     make_context: Callable[[Principal, str], Context]
     share_of: Callable[[Principal], Hashable]
+    constants: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # answers, by the name of their document
 
     def holder(self, person: Visitor) -> Holder:
         """Whose places they take."""
@@ -103,6 +104,15 @@ class Asking:
             without = dict.fromkeys((name for name, _ in document.permissions), False)
             answer = await self._executed(request, person, document.text, {**filled, **without})
         return answer
+
+    async def constant(self, request: Request, person: Visitor, name: str) -> Mapping[str, Any]:
+        """What the document of that name is answered with, asked once: it is the same for everybody. Empty: none."""
+        if name and name not in self.constants:
+            answer = await self._executed(request, person, document(name).text, {})
+            if answer.data is None or answer.errors:
+                return answer.data or {}
+            self.constants[name] = answer.data
+        return self.constants.get(name, {})
 
     async def run(self, request: Request, person: Visitor, text: str, variables: Mapping[str, Any]) -> Reply:
         """Execute what somebody wrote, with everything that limits a client. Raises TooMuch."""

@@ -158,6 +158,7 @@ class Page:
     `variables` makes the document's of the request. `view` makes what the template needs beside the data. `found`: the
     field that must not be null, else the page is gone. `statements`: the most that it asks of the database.
     `download`: it is a file, made of the data, and has no template. `offered`: whether there is such a page here.
+    `constant`: the document whose answer is the same for everybody as long as the process runs.
     `runs`: the form that brings a document of its own (`document`, `variables` as JSON), executed as the person.
     """
 
@@ -174,6 +175,7 @@ class Page:
     statements: int = 15
     download: Callable[[Asked, Data], Download] | None = None
     offered: Callable[[Settings], bool] = _always
+    constant: str = ""
     runs: str = ""
 
     @property

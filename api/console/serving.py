@@ -174,10 +174,11 @@ async def page_answer(
         return await refused_page(visit, page, told)
     if page.download is not None:
         return attachment(page.download(asked, told.data))
+    constant = await visit.asking.constant(visit.request, visit.person, page.constant)
     frame = visit.frame(told.data.get("viewer"), page)
     asked = replace(asked, zone=frame.zone)
     with reading(page.noun, visit.look.language, frame.zone):
-        seen = page.view(asked, told.data)
+        seen = page.view(asked, {**told.data, **constant})
     values = {
         "page": page,
         "data": told.data,

@@ -18,10 +18,10 @@ def _variables(asked: Asked) -> Mapping[str, Any]:
 
 def _view(asked: Asked, data: Data) -> Mapping[str, Any]:
     begun = _begun(asked)
-    looked_for = asked.text("find")
+    looked_for, named = asked.text("find"), data.get("__schema")
     return {
         "shown": typed(data.get("__type")),
-        "found": found(data["__schema"]["types"], looked_for) if looked_for else None,
+        "found": found(named["types"], looked_for) if looked_for and named else None,
         "examples": EXAMPLES,
         "pages": [name for name in documents.all_names() if not name.startswith("shared/")],
         "begun": begun,
@@ -47,6 +47,7 @@ PAGES: Final = (
         _view,
         nav=Nav(160, N_("Developers"), group=1),
         offered=lambda settings: settings.introspection,
+        constant="developers/names",
         runs="run",
     ),
 )

@@ -76,6 +76,7 @@ async def test_every_page_has_its_document_and_every_document_its_page() -> None
     used = {page.name for page in registry.pages()} | {"shared/frame", "shared/announce"}
     used |= {f"{page.name}.live" for page in registry.pages() if page.live}
     used |= {post.document for page in registry.pages() for post in page.posts.values() if post.document}
+    used |= {page.constant for page in registry.pages() if page.constant}
     assert used == set(documents.all_names())
     nav = [page.path for page in registry.pages() if page.nav]
     assert all(registry.section_of(page) in nav for page in registry.pages() if page.section)
