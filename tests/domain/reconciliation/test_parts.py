@@ -92,6 +92,7 @@ def _first(of: dict[str, Payment]) -> list[dict[str, Any]]:
         *captures,
         _named(of["pi_1"], "REFUND", 4_000, pse_refund_reference="R1"),
         *equal[:2],
+        _named(of["pi_7"], "REFUND", 2_000, pse_refund_reference="R7"),  # a refund in rows
         *fees[:2],
         *in_halves,
         twice,
@@ -99,6 +100,7 @@ def _first(of: dict[str, Payment]) -> list[dict[str, Any]]:
         _named(of["pi_1"], "REFUND", 4_000, pse_refund_reference="R1"),  # told twice
         *orders,
         equal[2],
+        _named(of["pi_7"], "REFUND", 600, pse_refund_reference="R7"),
         _named(of["pi_8"], "CAPTURE", 500, currency="USD", **settled("5.00", "USD")),
         _named(of["pi_8"], "CAPTURE", 700, payment_reference="unheard-of", **settled("7.00")),
         _named(of["pi_8"], "CAPTURE", 701, payment_reference="unheard-of-2"),
@@ -117,6 +119,7 @@ def _second(of: dict[str, Payment]) -> list[dict[str, Any]]:
         of_nobody("FEE", "-1.00", booked_at=AT.format(20)),
         _named(of["pi_1"], "CAPTURE", of["pi_1"].captured, **settled("190.00", fee="-10.00")),
         _named(of["pi_4"], "REFUND", 444, pse_refund_reference="R4"),
+        *(_named(of["pi_7"], "REFUND", 400, pse_refund_reference="R7") for _ in range(2)),  # the rest, and once more
         of_nobody("PAYOUT", "-50.00", payout_reference="po_1", booked_at=AT.format(20)),
         _named(of["pi_1"], "REFUND", 4_000, "RETURNED", pse_refund_reference="R1"),
     ]
@@ -126,6 +129,7 @@ async def _played(shop: Shop, of: dict[str, Payment]) -> Came:
     refunds = [await a_refund(shop, of[name], amount) for name, amount in (("pi_1", 4_000), ("pi_2", 3_000))]
     await an_answer(refunds[0], Succeeded("R1"))
     await an_answer(refunds[1], Succeeded("R2"))
+    await an_answer(await a_refund(shop, of["pi_7"], 3_000), Succeeded("R7"))
     other = await a_refund(shop, of["pi_5"], 1_000)
     await an_answer(other, Succeeded("R5"))
     await record(other.id, Returned("NO_ACCOUNT", "It came back.", "R5"), Source(Door.LOOK_UP), CAUSE)
@@ -160,6 +164,8 @@ async def test_a_report_in_parts_comes_to_the_same_as_in_one(in_parts: Any) -> N
     whole = await _played(*await _world())
     assert {"CAPTURE", "REFUND", "TAKEN", "TAKEN_BACK", "CHARGEBACK", "NONE"} <= {line[3] for line in whole.lines}
     assert len({kind for kind, *_ in whole.findings}) > 5
+    in_rows = [line[8] for line in whole.lines if (line[3], line[5], line[7]) == ("REFUND", "pi_7", False)]
+    assert sorted(in_rows) == [400, 600, 2_000]
     for lines in (4, 1):
         in_parts(lines)
         assert await _played(*await _world()) == whole
