@@ -1,12 +1,16 @@
 """What one person has said waits for another: it is counted for who may say the same, and for nobody else."""
 
+import asyncio
+
 import pytest
 
+from domain import invariants
 from domain.access import people, sessions
 from domain.access.principal import Principal
 from domain.access.second import SecondPerson
 from domain.findings import search, work
 from domain.findings.search import WantedFindings
+from domain.models import Finding, FindingResolution
 from domain.models.findings import ClosingReason
 from domain.problems import InvalidState
 from domain.pse.vocabulary import InDoubt
@@ -55,6 +59,23 @@ async def test_a_second_person_says_yes_to_what_they_saw_and_to_nothing_else(des
         await work.confirm(bruno, finding.id, by(bruno), seen.id)
     assert refused.value.current_state == "CHANGED"
     assert (await work.confirm(bruno, finding.id, by(bruno), other.id)).confirmed
+
+
+async def test_a_word_changed_at_the_moment_of_the_second_yes_is_not_what_that_yes_confirms(desk: Desk) -> None:
+    ana, bruno = [await _signed_in(desk, name, "ACCOUNTANT") for name in ("Ana", "Bruno")]
+    for number in range(4):
+        finding = await desk.taken(5_000_000, f"MED{number}")
+        seen = (await desk.say(finding, ClosingReason.CHARGEBACK, ana)).said
+
+        async def changes(of: Finding = finding) -> None:
+            await work.decline(ana, of.id, "a slip of mine", by(ana))
+            await desk.say(of, ClosingReason.WRITE_OFF, ana)
+
+        await asyncio.gather(work.confirm(bruno, finding.id, by(bruno), seen.id), changes(), return_exceptions=True)
+        booked = FindingResolution.filter(finding_id=finding.id, started_at__not_isnull=True)
+        assert [one.reason for one in await booked] in ([], [ClosingReason.CHARGEBACK])
+    assert await desk.account("WRITE_OFFS") == 0
+    assert await invariants.check() == []
 
 
 async def test_a_doubt_of_which_one_has_spoken_is_counted_for_who_may_say_the_same(desk: Desk) -> None:
