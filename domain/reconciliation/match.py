@@ -38,8 +38,7 @@ REFUND_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "refund_by_bank": pl.Boolean,  # a person paid it from the bank
     "refund_askable": pl.Boolean,  # the PSE can be asked about it now
 }
-# What the other valid reports have of the same payments: what moved money, be it unexplained of a refund, and every
-# capture and nameless refund.
+# What the other valid reports have of the same payments: what moved money, and every capture and refund.
 SETTLED_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "payment_id": pl.String,
     "name": pl.String,
@@ -55,6 +54,7 @@ SETTLED_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "plain": pl.Boolean,  # it moved money, and does not tell what was settled of it
     "pse_refund_reference": pl.String,
     "payout_reference": pl.String,
+    "booked_as": pl.String,
 }
 
 
@@ -69,12 +69,12 @@ def match(
     ordered = lines if lines["line"].is_sorted() else lines.sort("line")
     placed = captures.place(_with_payment(ordered, payments), settled)
     # All else is no refund's: most lines of most reports.
-    moved = settled.filter(~_UNEXPLAINED)
+    moved = settled.filter(~_BESIDE)
     return _beside(placed, _with_refund(placed.filter(pl.col("type") == "REFUND"), refunds, moved, suspense))
 
 
-# Rows of refunds by name that others have in SUSPENSE: they settle nothing, but are movements (refund_parts).
-_UNEXPLAINED: Final = (
+# Rows of refunds by name that settle nothing, be they in SUSPENSE: they are movements all the same (refund_parts).
+_BESIDE: Final = (
     (pl.col("type") == "REFUND") & ~pl.col("by_amount") & (pl.col("effect") == Effect.NONE.value)
 ).fill_null(value=False)
 
@@ -190,19 +190,20 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     `came_of`: how much (minor units) of the same had left, of what came back by name. `again`: the report
     has told the same before, so the line does nothing. `first_name`: the PSE's name under which reports of this kind
     have told the refund of the line first; under another name it is another movement, and so `again`, too.
-    `refund_told`: refund_parts.
+    `refund_told`, `otherwise`: refund_parts.
     """
     refunds = matched.filter(pl.col("type") == "REFUND")
     if refunds.is_empty():
         none = {name: pl.lit(None, pl.Int64) for name in ("came_of", "refund_told")}
-        none["first_name"] = pl.lit(None, pl.String)
+        none |= {"first_name": pl.lit(None, pl.String), "otherwise": pl.lit(value=False)}
         return matched.with_columns(effect=_EFFECT_OF_OTHERS, again=_AGAIN_OF_OTHERS, **none)
-    made = _of_refunds(refunds, settled).select("line", "effect", "again", "came_of", "refund_told", "first_name")
+    made = _of_refunds(refunds, settled).select("line", "effect", "again", "otherwise", *_TOLD_OF_REFUNDS)
     return _beside(matched, made).with_columns(
         effect=pl.coalesce("effect", _EFFECT_OF_OTHERS), again=pl.coalesce("again", _AGAIN_OF_OTHERS)
     )
 
 
+_TOLD_OF_REFUNDS: Final = ("came_of", "refund_told", "first_name")
 _EFFECT_OF_OTHERS: Final = pl.coalesce("capture", pl.lit(Effect.NONE.value))
 _AGAIN_OF_OTHERS: Final = pl.col("capture_again").fill_null(value=False)
 

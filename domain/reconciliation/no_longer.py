@@ -98,11 +98,13 @@ _TWICE: Final = _OVER.format(
 
 # Rows that were there twice, or that came back without a name: what counts nowhere tells so still, as told_money names
 # it. Of a row that is left alone its report counts this one, or another one does: only beside its equal, or where that
-# one is of another payout or this one is booked beside it (refund_parts), is a row there twice.
+# one is of another payout or this one is booked beside it (refund_parts), is a row there twice. Rows of one report that
+# differ may be parts of one refund, which another report counts.
 _EQUAL: Final = f"""SELECT 1 FROM settlement_lines o WHERE o.payment_id = l.payment_id AND o.id <> l.id
   AND o.voided_at IS NULL AND o.type = l.type AND o.state = l.state
   AND (o.refund_id = l.refund_id OR {told_money.CALLED.replace("l.", "o.")} = n.called)
-  AND (o.report_id = l.report_id OR (o.effect <> 'NONE' AND (o.payout_reference <> l.payout_reference
+  AND ((o.report_id = l.report_id AND (o.amount = l.amount OR l.booked_as = 'UNEXPLAINED' OR l.settled_net IS NULL))
+    OR (o.effect <> 'NONE' AND (o.payout_reference <> l.payout_reference
     OR l.booked_as = 'UNEXPLAINED')))"""  # noqa: S608 - ours
 _ROWS: Final = f"""SELECT f.id, $3::text AS said FROM findings f WHERE f.merchant_id = $1 AND f.connection_id = $2
   AND {findings.MAY_END} AND f.kind IN ('DUPLICATE_LINE', 'DUPLICATE_REFUND', 'UNCLEAR_LINE')

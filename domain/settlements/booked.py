@@ -67,6 +67,10 @@ _OTHERS: Final = " UNION ALL ".join(
     f"UNION ALL {_TOLD} AND {some} AND l.type = 'PAYOUT' AND l.payout_reference = ANY($5) "
     "AND l.business_date NOT BETWEEN $3 AND $4"
     for some in (_BOOKED, _LEFT)
+) + (
+    # Of a payment of ours a row that is there twice may be told again by a file of another date.
+    f" UNION ALL {_TOLD} AND l.booked_as = 'UNEXPLAINED' AND l.payment_id = ANY($7::uuid[]) "
+    "AND l.business_date NOT BETWEEN $3 AND $4"
 )
 
 
@@ -83,7 +87,7 @@ def worded(effects: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     """
     lines = effects.with_columns(booked_as=_word())
     of_ours = lines.filter(_of_ours())
-    again = [] if of_ours.is_empty() else _told_of_ours(of_ours, settled)
+    again = [] if of_ours.is_empty() else [*_told_of_ours(of_ours, settled), of_ours.filter("otherwise")]
     return without(lines, [line for one in again for line in one["line"].to_list()])
 
 
@@ -92,7 +96,7 @@ def nobodys(lines: pl.DataFrame) -> pl.DataFrame:
     effect of, and that nobody can explain.
     """
     unexplained = pl.col("booked_as") == BookedAs.UNEXPLAINED.value
-    return lines.filter(unexplained | pl.col("booked_as").is_in(BY_TYPE)).select("line", *_ASKED)
+    return lines.filter(unexplained | pl.col("booked_as").is_in(BY_TYPE)).select("line", "payment_id", *_ASKED)
 
 
 async def told_elsewhere(connection: Connection, name: str, unowned: pl.DataFrame) -> list[int]:
@@ -194,5 +198,6 @@ async def _others(connection: Connection, name: str, lines: pl.DataFrame) -> pl.
     first, last = days.min(), days.max()
     assert isinstance(first, date), "Every line has a business date."
     named = lines.filter(pl.col("type") == BookedAs.PAYOUT.value)["payout_reference"].drop_nulls().unique().sort()
-    found = await rows(_OTHERS, connection.id, name, first, last, named.to_list(), list(EXPONENTS))
+    ours = lines["payment_id"].drop_nulls().unique().sort().to_list()
+    found = await rows(_OTHERS, connection.id, name, first, last, named.to_list(), list(EXPONENTS), ours)
     return pl.DataFrame(found, schema=_OTHERS_SCHEMA)

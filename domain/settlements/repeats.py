@@ -45,9 +45,9 @@ _QUERY = (
 # Money of no payment that the old report had counted, and the new one does not, or less often: the reports that tell it
 # too, and had left it to that one. Which of it they count is domain/settlements/booked's to say.
 _COUNTED = (
-    "SELECT type, state, settled_net, settled_currency, payout_reference, business_date, count(*) AS times "
+    "SELECT type, state, settled_net, settled_currency, payout_reference, business_date, payment_id, count(*) AS times "
     "FROM settlement_lines WHERE report_id = {} AND booked_as NOT IN ('NONE', 'EFFECT') "
-    "GROUP BY 1, 2, 3, 4, 5, 6"
+    "GROUP BY 1, 2, 3, 4, 5, 6, 7"
 )
 _SAME = "c.type = l.type AND c.state = l.state AND c.settled_net = l.settled_net"
 _LEFT_TO_IT = (
@@ -59,29 +59,33 @@ _NOBODYS = (
     f"WITH was AS ({_COUNTED.format('$2')}), now AS ({_COUNTED.format('$3')}), lost AS MATERIALIZED ("  # noqa: S608
     "  SELECT w.* FROM was w LEFT JOIN now n ON (n.type, n.state, n.settled_net, n.settled_currency, "
     "      n.business_date) = (w.type, w.state, w.settled_net, w.settled_currency, w.business_date) "
-    "    AND n.payout_reference IS NOT DISTINCT FROM w.payout_reference WHERE n.times IS NULL OR n.times < w.times), "
+    "    AND n.payout_reference IS NOT DISTINCT FROM w.payout_reference "
+    "    AND n.payment_id IS NOT DISTINCT FROM w.payment_id WHERE n.times IS NULL OR n.times < w.times), "
     f"telling AS ({_LEFT_TO_IT} AND l.business_date BETWEEN (SELECT min(business_date) FROM lost) "
     "    AND (SELECT max(business_date) FROM lost) "
     # A payout that has a name may be told on another day.
     f"  UNION {_LEFT_TO_IT} AND l.type = 'PAYOUT' AND l.payout_reference = ANY (ARRAY(SELECT payout_reference "
-    "    FROM lost WHERE type = 'PAYOUT' AND payout_reference IS NOT NULL))) "
+    "    FROM lost WHERE type = 'PAYOUT' AND payout_reference IS NOT NULL)) "
+    # So may a row of a payment of ours that is there twice.
+    f"  UNION {_LEFT_TO_IT} AND l.payment_id = ANY (ARRAY(SELECT payment_id FROM lost))) "
     "SELECT DISTINCT r.id FROM telling t JOIN reports r ON r.id = t.report_id "
     "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND r.retired_at IS NULL"
 )
 # Movements of refunds by name that the new report tells, and the one that it supersedes does not: the reports of rows
-# that looked like the same row again and are none, since one of these lies between; and of rows that another kind of
-# report has told of a part, and nobody could explain then.
+# that looked like the same row again and are none, since one of these lies between; and of rows of a refund in parts
+# that nobody could explain without this part.
 _NAME = "coalesce({0}.reference, {0}.pse_refund_reference)"
 _OF_ONE = "({0}.refund_id = {1}.refund_id OR " + f"{_NAME.format('{0}')} = {_NAME.format('{1}')})"
 _MOVEMENT = (
     "SELECT payment_id, refund_id, reference, pse_refund_reference, state, kind, booked_at, amount, effect "
     "FROM settlement_lines WHERE report_id = {} AND type = 'REFUND' AND payment_id IS NOT NULL AND NOT by_amount "
-    "  AND (effect <> 'NONE' OR booked_as = 'UNEXPLAINED')"
+    "  AND (effect <> 'NONE' OR booked_as = 'UNEXPLAINED' OR state IN ('SUCCEEDED', 'RETURNED'))"
 )
 _BETWEEN = (
     "l.booked_as = 'NONE' AND l.state IN ('SUCCEEDED', 'RETURNED') AND (l.state = 'SUCCEEDED') <> "  # noqa: S608
     "  (n.state = 'SUCCEEDED') AND EXISTS (SELECT 1 FROM settlement_lines s WHERE s.payment_id = l.payment_id "
-    "    AND s.type = 'REFUND' AND NOT s.by_amount AND s.state = l.state AND s.effect <> 'NONE' "
+    "    AND s.type = 'REFUND' AND NOT s.by_amount AND s.state = l.state "
+    "    AND (s.effect <> 'NONE' OR (s.booked_as = 'NONE' AND lower(s.kind) IS NOT DISTINCT FROM lower(l.kind))) "
     f"    AND s.voided_at IS NULL AND {_OF_ONE.format('s', 'l')} AND n.booked_at > least(s.booked_at, l.booked_at) "
     "    AND n.booked_at < greatest(s.booked_at, l.booked_at))"
 )
@@ -91,7 +95,8 @@ _ONCE_MORE = (
     "JOIN reports r ON r.id = l.report_id AND r.connection_id = $1 AND r.superseded_at IS NULL "
     "WHERE l.report_id <> $3 AND l.type = 'REFUND' AND l.effect = 'NONE' AND NOT l.by_amount AND l.voided_at IS NULL "
     f"  AND {_OF_ONE.format('l', 'n')} AND (({_BETWEEN}) OR (l.booked_as = 'UNEXPLAINED' AND n.effect = 'REFUND' "
-    "    AND l.state = n.state AND l.amount = n.amount AND l.kind IS DISTINCT FROM n.kind))"
+    "    AND l.state = n.state AND l.refund_id = n.refund_id AND n.amount <> (SELECT f.amount FROM refunds f "
+    "      WHERE f.id = n.refund_id)))"
 )
 
 

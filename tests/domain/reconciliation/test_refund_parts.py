@@ -179,10 +179,26 @@ async def test_what_left_again_under_its_name_after_it_had_come_back_is_told_fro
     assert "DUPLICATE_LINE" in await open_findings()
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 1, 3, 2), (0, 2, 1, 3), (1, 2, 3, 0), (3, 2, 1, 0)])
+@pytest.mark.parametrize("order", [(0, 3, 1, 2), (0, 1, 2, 3), (0, 1, 3, 2), (0, 2, 1, 3), (1, 2, 3, 0), (3, 2, 1, 0)])
 async def test_and_what_then_came_back_again(order: tuple[int, ...]) -> None:
     assert await _moved_to_and_fro(order) == (0, 0, 0)
     assert await open_findings() == ["DUPLICATE_LINE", "DUPLICATE_LINE", "RETURNED"]
+
+
+async def test_so_it_is_where_another_kind_of_report_tells_some_of_it_too_at_other_times() -> None:
+    shop, payment, refund = await _refunded()
+    ours = [_row(payment, refund, 4_000, ("SUCCEEDED", "RETURNED")[n % 2], 5 * n, kind="a") for n in range(4)]
+    late = {"booked_at": (_noon() + timedelta(hours=1)).isoformat()}
+    theirs = [{**ours[0], "kind": "b", **late}, *({**ours[n], "kind": "b"} for n in (1, 3))]
+    nights = [theirs[:1], ours[3:], ours[:1], theirs[2:], ours[1:3], theirs[1:2]]
+    for number, rows in enumerate(nights):
+        await a_night(shop, *rows, days=number - 5)
+    for _ in range(3):
+        for report in await Report.filter(superseded_at=None).exclude(repeat_since=None):
+            days = (report.business_date - today()).days
+            await a_night(shop, *nights[days + 5], days=days)
+    assert await _stands(shop) == (0, 0, 0)
+    assert await open_findings() == ["DUPLICATE_LINE", "DUPLICATE_LINE", "RETURNED", "STATUS_MISMATCH"]
 
 
 async def test_a_part_that_another_kind_of_report_tells_first_is_counted_once() -> None:
@@ -192,6 +208,64 @@ async def test_a_part_that_another_kind_of_report_tells_first_is_counted_once() 
     await a_night(shop, rest[0], days=-1)
     await a_night(shop, rest[1])
     await _again_what_is_marked(shop, *rest)
+    assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+
+
+async def test_parts_that_two_kinds_of_report_tell_are_counted_once_and_stand_as_long_as_one_of_both_tells_them() -> (
+    None
+):
+    shop, payment, refund = await _refunded()
+    parts = {kind: [_left(payment, refund, n, n // 1_000, kind=kind) for n in (3_000, 1_000)] for kind in ("a", "b")}
+    await a_night(shop, *parts["a"][:1], days=-1)
+    await a_night(shop, *parts["b"])
+    assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+    await a_night(shop, *parts["a"], days=-1)
+    assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+    await a_night(shop, days=-1)
+    await a_night(shop, *parts["b"])
+    assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (0, 2, 1)])
+async def test_what_one_kind_of_report_tells_in_parts_and_another_one_whole_is_counted_once(
+    order: tuple[int, ...],
+) -> None:
+    shop, payment, refund = await _refunded()
+    told = [
+        [_left(payment, refund, 3_000, kind="a")],
+        [_left(payment, refund, 1_000, 5, kind="a")],
+        [_left(payment, refund, 4_000, 6, kind="b")],
+    ]
+    for number in order:
+        await a_night(shop, *told[number], days=number - 2)
+    await _again_what_is_marked(shop, *(rows[0] for rows in told))
+    assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+    await a_night(shop)  # the one that tells it whole is there no longer
+    for days in (-2, -1):
+        await a_night(shop, *told[days + 2], days=days)
+    assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+
+
+async def test_a_row_beyond_a_refund_is_a_duplicate_whatever_kind_of_report_has_told_it_whole() -> None:
+    shop, payment, refund = await _refunded()
+    await a_night(shop, _left(payment, refund, 4_000, kind="b"), days=-1)
+    rows = [_left(payment, refund, n, hours, kind="a") for hours, n in enumerate((3_000, 1_000, 500))]
+    await a_night(shop, *rows)
+    assert (await open_findings(), await _stands(shop)) == (["DUPLICATE_LINE"], (0, 500, -4_500))
+
+
+async def test_rows_of_nobody_that_turn_out_to_be_parts_of_a_refund_of_ours_are_there_twice_no_longer() -> None:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop, days_ago=0)
+    refund = await a_refund(shop, payment, 4_000)
+    rows = [a_line(payment, "REFUND", n, pse_refund_reference="P1", **settled(f"-{n}e-2")) for n in (3_000, 1_000)]
+    for name in ("one.json", "copy.json"):
+        await a_night(shop, *rows, name=name)
+    assert await open_findings() == ["DUPLICATE_LINE", "MISSING_IN_LEDGER"]
+    await an_answer(refund, Succeeded("P1"))
+    for name in ("one.json", "copy.json"):
+        await a_night(shop, *rows, name=name)
     assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
 
 

@@ -58,6 +58,24 @@ async def test_what_a_revised_file_has_no_longer_stands_where_another_file_tells
     assert await invariants.check() == []
 
 
+async def test_a_row_that_is_there_twice_is_booked_once_though_a_file_of_another_date_has_both_too() -> None:
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop, days_ago=0)
+    row = a_line(payment, "REFUND", 4_000, pse_refund_reference="P1", **settled("-40.00"))
+    await a_night(shop, row, row, days=-1)
+    await a_night(shop, row, row)
+    assert (await balance(shop, Account.PSE_BALANCE), await open_findings()) == (
+        -8_000,
+        ["DUPLICATE_LINE", "MISSING_IN_LEDGER"],
+    )
+    await a_night(shop, row, days=-1)  # one of both has it once only
+    assert await _repeated(shop) == [f"lab-{today()}.json"]
+    await a_night(shop, row, row)
+    assert (await balance(shop, Account.PSE_BALANCE), await invariants.check()) == (-8_000, [])
+    await a_night(shop, row)
+    assert (await balance(shop, Account.PSE_BALANCE), await open_findings()) == (-4_000, ["MISSING_IN_LEDGER"])
+
+
 async def test_a_payout_that_two_files_tell_beside_their_lines_is_paid_once() -> None:
     shop = await a_shop(pse="stripe")
     for number in (1, 2):
