@@ -79,7 +79,7 @@ async def take_again(payment: Payment, cause: Cause) -> list[tuple[str, int, boo
         name, amount = row["name"], row["amount"]
         if name in names or await _settled(name, row["cause"]):
             continue
-        if row["by_amount"] and not await _too_many(payment, amount, told):
+        if row["by_amount"] and not await _too_many(payment, name, amount, told):
             continue
         await external.take_again(payment, name, amount, cause)
         await findings.open_finding(_gone_after_all(payment, name, await external.current(name), amount))
@@ -115,14 +115,20 @@ async def _settled(name: str, booked_as: str) -> bool:
     return await external.current(name) + _BACK != booked_as or await witnessed.has(name + _BACK)
 
 
-async def _too_many(payment: Payment, amount: int, told: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether more of so much came back in the books than is told: a nameless line may be called otherwise now."""
+async def _too_many(payment: Payment, name: str, amount: int, told: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether more of so much came back in the books than is told: a nameless line may be called otherwise now.
+
+    What a line told that stands, under that name, may have gone back to another line's name: it has as long as no more
+    is told to have left than stands.
+    """
     nameless = external.name_of(payment, external.BY_AMOUNT)
     (booked,) = await rows(_NAMELESS_BACKS, payment.id, amount, nameless, external.KEPT)
     back = told_lines.nobodys([line for line in told if line["state"] == "RETURNED"], amount)
-    if booked["times"] > back:
+    lines = await told_lines.told(payment)
+    named = any(external.name_of(payment, told_lines.name(line)) == name for line in lines)
+    if booked["times"] > back and not named:
         return True
-    left = await told_lines.wanted(payment, await told_lines.told(payment), amount)
+    left = await told_lines.wanted(payment, lines, amount)
     return await external.standing(payment, amount) < left - back
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 GROUP: Final = ("payment_id", "amount")
 LINE: Final = ("payment_id", "name", "state")  # a line that names no refund, whatever report has it
+_PART: Final = (*LINE, "amount")  # one that names a refund may be a part of it
 LEFT, BACK = pl.col("state") == "SUCCEEDED", pl.col("state") == "RETURNED"
 
 
@@ -36,8 +37,8 @@ def accounted(lines: pl.DataFrame, owned: pl.DataFrame, settled: pl.DataFrame, d
             nameless=pl.lit(None, pl.String), told_before=pl.lit(None, pl.Int64), unclear=pl.lit(None, pl.String)
         )
     clear = lines.with_columns(pl.col("_unclear").fill_null(value=False))
-    told = _told_elsewhere(pl.concat([lines.select(LINE), owned.select(LINE)]), settled)
-    here = pl.concat([clear.filter(~pl.col("_unclear")), owned.unique(LINE)], how="diagonal")
+    told = _told_elsewhere(pl.concat([lines.select(_PART), owned.select(_PART)]), settled)
+    here = pl.concat([clear.filter(~pl.col("_unclear")), owned.unique(_PART)], how="diagonal")
     sums = _sums(told, here, disputed)
     counted = clear.join(sums, on=GROUP, how="left").sort(pl.col("stays").fill_null(value=False), "booked_at", "line")
     more = pl.col("_outs") - pl.min_horizontal("_backs", "_outs") - pl.col("_stay")
@@ -65,7 +66,8 @@ def _told_elsewhere(here: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     other = refunds.filter(nobodys).unique([*LINE, "effect"], maintain_order=True)
     moved, again = other.filter(pl.col("effect") != "NONE"), here.select(LINE).unique()
     known = pl.concat([moved.select(LINE), again]).unique()
-    given = refunds.filter(~nobodys).unique(LINE, maintain_order=True).join(again, on=LINE, how="anti")
+    parts = here.select(_PART).unique()
+    given = refunds.filter(~nobodys).unique(_PART, maintain_order=True).join(parts, on=_PART, how="anti")
     return pl.concat([other.filter(pl.col("effect") == "NONE").join(known, on=LINE, how="anti"), moved, given])
 
 

@@ -37,6 +37,8 @@ _QUERY = (
     "    SELECT l.report_id FROM changed c JOIN settlement_lines l ON l.payment_id = c.payment_id AND l.type = c.type "
     "    WHERE l.report_id <> $3 AND l.voided_at IS NULL AND ((l.effect = 'NONE' "
     "      AND (NOT c.told OR (l.state = 'RETURNED' AND NOT (l.by_amount AND l.refund_id IS NULL)))) "
+    # It may be what a line without a name had told of before.
+    "      OR (c.told AND l.effect = 'TAKEN' AND l.by_amount AND l.refund_id IS NULL) "
     # Another part of it is told less of, or is one part of more.
     "      OR (l.effect = 'REFUND' AND NOT c.told AND EXISTS (SELECT 1 FROM refunds f WHERE f.id = l.refund_id "
     "        AND f.amount <> l.amount)))) "

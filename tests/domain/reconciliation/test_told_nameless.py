@@ -16,7 +16,7 @@ from domain.reconciliation import to_repeat
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
-from tests.kit.lines import Telling, a_line, a_night, balance, today
+from tests.kit.lines import Telling, a_line, a_night, balance, settled, today
 
 pytestmark = pytest.mark.usefixtures("books")
 
@@ -129,3 +129,42 @@ async def test_what_an_older_version_counted_as_back_is_given_back_no_further_th
     await a_night(shop)
     assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (0, [])
     assert (await ReconciliationRun.all().order_by("-begun_at").first()).state == "COMPLETED"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+async def test_what_one_kind_of_report_tells_without_a_name_and_another_one_by_name_is_taken_once(
+    order: tuple[int, int],
+) -> None:
+    shop, payment = await _shop()
+    told = [
+        a_line(payment, "REFUND", 4_000, kind="b", **settled("-40.00")),
+        a_line(payment, "REFUND", 4_000, kind="a", pse_refund_reference="panel", **settled("-40.00")),
+    ]
+
+    async def stands() -> tuple[int, int, int]:
+        for _ in range(2):
+            for day in sorted(await to_repeat.dates(shop.connection.id)):
+                days = (day - today()).days
+                await a_night(shop, told[days], days=days)
+        assert await invariants.check() == []
+        clearing, suspense = [await balance(shop, one) for one in (Account.PSE_CLEARING, Account.SUSPENSE)]
+        return (await Payment.get(id=payment.id)).taken_by_bank, suspense, clearing - 20_000
+
+    for days in order:
+        await a_night(shop, told[days], days=days)
+    assert await stands() == (4_000, 4_000, 0)
+    await a_night(shop, days=1)  # that which has the name is there no longer, and then again
+    assert await stands() == (4_000, 4_000, 0)
+    await a_night(shop, told[1], days=1)
+    assert await stands() == (4_000, 4_000, 0)
+
+
+async def test_parts_of_a_refund_that_another_kind_of_report_tells_without_a_name_are_the_same_money() -> None:
+    shop, payment = await _shop()
+    refund = await a_refund(shop, payment, 4_000)
+    await an_answer(refund, Succeeded("one"))
+    for kind, named in (("a", {"reference": refund.reference}), ("b", {})):
+        parts = [a_line(payment, "REFUND", n, kind=kind, **named, **settled(f"-{n}e-2")) for n in (3_000, 1_000)]
+        await a_night(shop, *parts, name=f"{kind}.json")
+    assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (0, [])
+    assert await balance(shop, Account.PSE_BALANCE) == -4_000
