@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain.access import vouching
+from domain.access import second, vouching
 from domain.access.holders import same_person
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -116,6 +116,7 @@ async def confirm(principal: Principal, finding_id: UUID, cause: Cause, seen: UU
         finding, payment = await opening.lock(finding_id)
         said = await _waiting(finding)
         await _check_other(principal, said)
+        await second.check_first_counts(said.proposed_by_id, _PATH)
         _check_seen(said, seen)
         suspended = await money.of(finding)
         reason = ClosingReason(said.reason)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain.access import vouching
+from domain.access import second, vouching
 from domain.access.holders import same_person
 from domain.access.principal import Principal
 from domain.findings import limits
@@ -68,6 +68,7 @@ async def confirmed(principal: Principal, row: VatReversal) -> VatWriteOff:
             f"else, invite a second person (personInvite); {vouching.ADVICE}.",
             path=_PATH,
         )
+    await second.check_first_counts(made.proposed_by_id, _PATH)
     if made.facts != _facts(row):
         raise InvalidState("It has changed since: say it anew.", path=_PATH, current_state="CHANGED")
     await _start(made, principal)
