@@ -5,6 +5,7 @@ What it moves out of SUSPENSE is added up from the ledger under the payment's lo
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -13,7 +14,7 @@ from domain.access.holders import same_person
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
-from domain.findings import facts, findings, limits, money, names, noted, postings
+from domain.findings import facts, findings, limits, money, names, noted, postings, replaced
 from domain.findings import reopen as opening
 from domain.findings.beside import Beside
 from domain.findings.findings import FindingKind, Found
@@ -81,10 +82,12 @@ async def resolve(
     cause: Cause,
     key: str | None = None,
     operation: str = "findingResolve",
+    looked_at: datetime | None = None,
 ) -> Resolved:
     """Say what became of a finding: it is resolved, and its money leaves SUSPENSE, or it waits for a second person.
 
-    The same `key` and input again gives what is there. Raises Forbidden, NotFound, InvalidInput, InvalidState,
+    The same `key` and input again gives what is there. `looked_at`: what others have said of it since stays
+    (domain/findings/replaced). Raises Forbidden, NotFound, InvalidInput, InvalidState,
     IdempotencyConflict.
     """
     await find(principal, finding_id)
@@ -96,6 +99,8 @@ async def resolve(
         check_open(finding)
         suspended = await money.of(finding)
         await check(principal, finding, wanted, suspended)
+        if (before := await opening.standing(finding_id)) is not None:
+            replaced.check_not_since(principal, before, looked_at)
         said = await _propose(principal, finding, payment, wanted, note, suspended, cause)
         if said.needs_two:
             await noted.note(finding, noted.PROPOSED, cause, text=f"{said.reason}: {note}", detail=_told(said))
