@@ -73,6 +73,14 @@ async def check_first_counts(party: UUID, path: list[str]) -> None:
         )
 
 
+def check_seen(said: UUID, seen: UUID | None, path: list[str]) -> None:
+    """Raises InvalidState where another word is there than who says yes was shown. `seen` None: it is not known."""
+    if seen is not None and seen != said:
+        raise InvalidState(
+            "Something else is said of it by now: look at it, then say yes to that.", path=path, current_state="CHANGED"
+        )
+
+
 def stores_of(principal: Principal, permission: Permission) -> list[UUID] | None:
     """In which it is held; None: in all."""
     stores = principal.reach.stores.get(permission, frozenset())

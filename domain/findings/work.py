@@ -29,6 +29,7 @@ from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
 
 NOTE_LENGTH: Final = (3, 500)
 _PATH: Final = ["input", "findingId"]
+_SEEN: Final = ["input", "resolutionId"]
 _DUPLICATE_PATH: Final = ["input", "duplicateOf"]
 # What ends by an operation of its own, which decides about money; resolving the finding would hide that.
 _ELSEWHERE: Final[Mapping[FindingKind, str]] = {
@@ -122,7 +123,7 @@ async def confirm(principal: Principal, finding_id: UUID, cause: Cause, seen: UU
         said = await _waiting(finding)
         await _check_other(principal, said)
         await second.check_first_counts(said.proposed_by_id, _PATH)
-        _check_seen(said, seen)
+        second.check_seen(said.id, seen, _SEEN)
         suspended = await money.of(finding)
         reason = ClosingReason(said.reason)
         account = Account(said.account) if said.account else None
@@ -341,15 +342,6 @@ async def _waiting(finding: Finding) -> FindingResolution:
         state = "RESOLVED" if finding.resolved_at is not None else "OPEN"
         raise InvalidState("Nothing of it waits for a second person.", path=_PATH, current_state=state)
     return said
-
-
-def _check_seen(said: FindingResolution, seen: UUID | None) -> None:
-    if seen is not None and seen != said.id:
-        raise InvalidState(
-            "Something else is said of it by now: look at it, then say yes to that.",
-            path=["input", "resolutionId"],
-            current_state="CHANGED",
-        )
 
 
 async def _check_other(principal: Principal, said: FindingResolution) -> None:
