@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from domain.languages import LOCALES
 from domain.models.refunds import Reason
 
 
@@ -27,7 +28,6 @@ class SheetFormat(StrEnum):
     CSV = "CSV"
 
 
-LANGUAGES: Final = ("en", "zh-CN", "es", "pt-BR")
 Names = Mapping[str, Sequence[str]]
 
 
@@ -42,7 +42,7 @@ class Heading:
 
 
 def _names(en: str, zh: str, es: str, pt: str) -> Names:
-    return {code: said.split("/") for code, said in zip(LANGUAGES, (en, zh, es, pt), strict=True)}
+    return {code: said.split("/") for code, said in zip(LOCALES, (en, zh, es, pt), strict=True)}
 
 
 _ORDER: Final = Heading(

@@ -18,7 +18,7 @@ from api.graphql.exports.types import (
 from api.graphql.findings.inputs import FindingFilter
 from api.graphql.refunds.events import RefundStatus
 from api.graphql.refunds.filters import PaymentMethod, RefundReason
-from api.graphql.spoken.languages import ENGLISH, locale_of
+from api.graphql.spoken.languages import locale_of
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import ExportError
@@ -27,6 +27,7 @@ from api.graphql.transport.scalars import CurrencyCode, Date, MoneyInput
 from domain.access.principal import Principal
 from domain.exports import asked, batches, decisions
 from domain.exports.asked import Format, Kind, WantedRows
+from domain.languages import ENGLISH
 from domain.models.refunds import Reason, State
 from domain.problems import InvalidInput
 from domain.pse.vocabulary import Method
