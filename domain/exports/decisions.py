@@ -15,7 +15,7 @@ from domain.exports import sheet
 from domain.exports.sheet import SheetLine
 from domain.exports.tables import shown
 from domain.files import content
-from domain.findings import foreseen, money, reopen, replaced, tasks, work
+from domain.findings import foreseen, money, reopen, replaced, sayable, tasks, work
 from domain.findings.beside import Beside, beside
 from domain.findings.replaced import Words
 from domain.findings.said import waiting
@@ -186,7 +186,7 @@ async def _checked(
         raise NotFound("No finding has this id: leave the hidden columns as they were exported.")
     if known in several:
         raise Twice("Several rows of this file speak of this finding: leave one.")
-    finding = await work.find(principal, known, ["finding"]) if among is None else among.findings.get(known)
+    finding = await sayable.find(principal, known, ["finding"]) if among is None else among.findings.get(known)
     if finding is None:
         raise NotFound("No such finding; findings lists yours.", path=["finding"])
     _check_facts(finding, line)
@@ -227,7 +227,7 @@ async def _wanted(line: SheetLine, finding: Finding, among: Beside | None) -> Re
 
 
 def _check_note(line: SheetLine) -> None:
-    low, high = work.NOTE_LENGTH
+    low, high = sayable.NOTE_LENGTH
     if not low <= len(line.note) <= high:
         raise UnusableRow(f"{line.head('note')} takes {low} to {high} characters.")
 

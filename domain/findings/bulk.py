@@ -12,7 +12,7 @@ from tortoise.queryset import QuerySet
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
-from domain.findings import findings, replaced, search, work
+from domain.findings import findings, replaced, sayable, search, work
 from domain.findings.replaced import Words
 from domain.findings.said import waiting
 from domain.findings.search import WantedFindings
@@ -116,7 +116,7 @@ async def resolve(
     The same `key` again is about the same ones, whatever came since, and says it of none twice. Raises Forbidden,
     InvalidInput, IdempotencyConflict.
     """
-    work.checked_note(said.note)
+    sayable.checked_note(said.note)
     idempotency.check_key(key)
     if len(key) > 200:
         raise InvalidInput("idempotencyKey takes at most 200 characters here.", path=["input", "idempotencyKey"])
