@@ -72,7 +72,7 @@ _AMOUNT: Final = Heading(
     _names(
         "Amount/Refund amount/Value",
         "退款金额/金额",
-        "Importe/Monto/Importe del reembolso",
+        "Monto/Importe/Importe del reembolso",
         "Valor/Valor do reembolso/Valor do estorno",
     ),
     example="150,00",
@@ -140,7 +140,7 @@ COLUMNS: Final[Mapping[SheetKind, Sequence[Heading]]] = {
         ),
         Heading(
             "amount",
-            _names("Amount/Captured", "支付金额/金额", "Importe/Monto", "Valor/Valor pago"),
+            _names("Amount/Captured", "支付金额/金额", "Monto/Importe", "Valor/Valor pago"),
             example="980,00",
         ),
         _CURRENCY,
