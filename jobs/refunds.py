@@ -27,8 +27,9 @@ from domain.refunds import confirming, first_send, listing, next_step, put_off, 
 from domain.refunds.destination import destinations
 from domain.refunds.first_send import Seen
 from domain.refunds.news import Door, Recorded, Source
-from domain.refunds.record import not_sent, record
+from domain.refunds.record import record
 from domain.refunds.states import OFF_THE_WIRE
+from domain.refunds.staying import not_sent
 from domain.refunds.work import Ask, AskPayment, Send, Snapshot, Work
 from jobs.wire.sender import Sender
 

@@ -160,6 +160,14 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
     # Every hour again, so that a night whose PSE was down is repeated by itself.
     scheduler.add_job(leading(_night), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="night")
     scheduler.add_job(leading(_night), CronTrigger(minute=(minute + 15) % 60, timezone=UTC), id="catch-up")
+    scheduler.add_job(leading(_usage), IntervalTrigger(minutes=_USAGE_MINUTES, timezone=UTC), id="usage")
+    scheduler.add_job(leading(_banks), CronTrigger(minute=(minute + 45) % 60, timezone=UTC), id="banks")
+    _add_what_takes_settings(scheduler, settings, leading)
+    return scheduler
+
+
+def _add_what_takes_settings(scheduler: AsyncIOScheduler, settings: Settings, leading: Callable[[Job], Job]) -> None:
+    """Alerts, which say where our console is, and files, which lie where the settings say."""
 
     async def look() -> None:
         seen, posted = await alerts.look(settings)
@@ -171,17 +179,14 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
     async def digest() -> None:
         await alerts.digest(settings)
 
-    scheduler.add_job(leading(look), IntervalTrigger(minutes=1, timezone=UTC), id="alerts")
-    scheduler.add_job(leading(say), IntervalTrigger(seconds=_SAY_SECONDS, timezone=UTC), id="alerts said")
-    scheduler.add_job(leading(digest), IntervalTrigger(minutes=5, timezone=UTC), id="digests")
-
     async def expire() -> None:
         _log.info("exports.expired", files=await exports.expire(settings))
 
-    scheduler.add_job(leading(expire), CronTrigger(minute=(minute + 5) % 60, timezone=UTC), id="exports")
-    scheduler.add_job(leading(_usage), IntervalTrigger(minutes=_USAGE_MINUTES, timezone=UTC), id="usage")
-    scheduler.add_job(leading(_banks), CronTrigger(minute=(minute + 45) % 60, timezone=UTC), id="banks")
-    return scheduler
+    scheduler.add_job(leading(look), IntervalTrigger(minutes=1, timezone=UTC), id="alerts")
+    scheduler.add_job(leading(say), IntervalTrigger(seconds=_SAY_SECONDS, timezone=UTC), id="alerts said")
+    scheduler.add_job(leading(digest), IntervalTrigger(minutes=5, timezone=UTC), id="digests")
+    expiring = CronTrigger(minute=(settings.nightly_at[1] + 5) % 60, timezone=UTC)
+    scheduler.add_job(leading(expire), expiring, id="exports")
 
 
 async def lead(settings: Settings, stop: asyncio.Event) -> None:

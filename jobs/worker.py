@@ -220,6 +220,35 @@ JOBS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 }
 
 
+async def _open(ctx: ArqContext, queue: str, settings: Settings) -> None:
+    """All that its jobs take from the context."""
+    await bell.connect(settings.redis_url)
+    ctx["settings"] = settings
+    ctx["sender"] = Sender(settings.secret_key, settings.send_limit_seconds)
+    ctx["shops"] = ShopSender()
+    traces.configure(settings.otlp_url, f"worker-{queue}")
+    ctx["watched"] = watched(settings)
+    await ctx["watched"].__aenter__()
+    ctx["pulse"] = asyncio.create_task(pulse.beat(settings.pulse))
+    ctx["long"], ctx["with shops"] = set(), {}
+    ctx["deliverer"] = delivery_jobs.Deliverer(settings)
+
+
+async def _close(ctx: ArqContext) -> None:
+    ctx["pulse"].cancel()
+    await ctx["ear"].close()
+    for task in (long := (*ctx["long"], *ctx["with shops"])):
+        task.cancel()
+    await asyncio.gather(*long, return_exceptions=True)
+    await ctx["deliverer"].close()
+    await ctx["sender"].close()
+    await ctx["shops"].close()
+    await ctx["watched"].__aexit__(None, None, None)
+    await bell.close()
+    await close_pool()
+    await asyncio.to_thread(traces.close)
+
+
 def worker(queue: str, settings: Settings) -> Worker:
     """The worker of a queue. Stopping waits for calls under way, longer than the longest call."""
     name, jobs = JOBS[queue]
@@ -228,39 +257,16 @@ def worker(queue: str, settings: Settings) -> Worker:
 
     async def startup(ctx: ArqContext) -> None:
         await open_pool(settings.database_url, pool_max=settings.database_pool, patience=patience)
-        await bell.connect(settings.redis_url)
-        ctx["settings"] = settings
-        ctx["sender"] = Sender(settings.secret_key, settings.send_limit_seconds)
-        ctx["shops"] = ShopSender()
-        traces.configure(settings.otlp_url, f"worker-{queue}")
-        ctx["watched"] = watched(settings)
-        await ctx["watched"].__aenter__()
-        ctx["pulse"] = asyncio.create_task(pulse.beat(settings.pulse))
+        await _open(ctx, queue, settings)
         ctx["ear"] = Ear(made, settings.redis_url)
-        ctx["long"], ctx["with shops"] = set(), {}
-        ctx["deliverer"] = delivery_jobs.Deliverer(settings)
         _log.info("worker.ready", queue=queue)
-
-    async def shutdown(ctx: ArqContext) -> None:
-        ctx["pulse"].cancel()
-        await ctx["ear"].close()
-        for task in (long := (*ctx["long"], *ctx["with shops"])):
-            task.cancel()
-        await asyncio.gather(*long, return_exceptions=True)
-        await ctx["deliverer"].close()
-        await ctx["sender"].close()
-        await ctx["shops"].close()
-        await ctx["watched"].__aexit__(None, None, None)
-        await bell.close()
-        await close_pool()
-        await asyncio.to_thread(traces.close)
 
     made = Worker(
         functions=[_function(job_name, job, seconds) for job_name, job in jobs.items()],
         queue_name=name,
         redis_settings=tls.arq(settings.redis_url),
         on_startup=startup,
-        on_shutdown=shutdown,
+        on_shutdown=_close,
         max_jobs=settings.worker_concurrency if queue == "refunds" else 1,
         job_timeout=seconds,
         job_completion_wait=int(settings.job_timeout_seconds),

@@ -13,7 +13,8 @@ from api.console import live, registry, statics
 from api.console.asking import Asking
 from api.console.bodies import Untaken, choice
 from api.console.person import LANGUAGE, MERCHANT, PREFIX, THEME, THEMES, remember
-from api.console.serving import Visit, guarded, known, received, shown, unknown, unsent
+from api.console.posting import received, unsent
+from api.console.serving import Visit, guarded, known, shown, unknown
 from api.console.words import LANGUAGES
 from api.sign_in import coming_back, cookies
 from domain.platform.settings import Settings

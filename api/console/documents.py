@@ -34,11 +34,6 @@ class PageDocument:
         return _response_name(field)
 
 
-def exists(name: str) -> bool:
-    """Whether there is such a document."""
-    return _path(name).is_file()
-
-
 @lru_cache(maxsize=512)
 def document(name: str) -> PageDocument:
     """The document `<noun>/<page>`."""

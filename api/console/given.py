@@ -53,11 +53,6 @@ def money_of(units: str | int, currency: str) -> dict[str, Any]:
     return {"minorUnits": str(units), "currency": currency, "exponent": exponent_of(currency)}
 
 
-def minor_units(amount: Mapping[str, str] | None) -> str | None:
-    """Of what `typed.amount` has read."""
-    return amount["minorUnits"] if amount else None
-
-
 def decimal(field: str, text: str | None) -> str:
     """A rate or a percentage, with a point or a comma. Raises Unsendable."""
     if text is None or _RATE.fullmatch(text) is None:

@@ -5,7 +5,7 @@ A noun's `pages.py` has a tuple `PAGES` of these; the registry takes every one w
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
 from starlette.datastructures import FormData, QueryParams, UploadFile
@@ -192,9 +192,6 @@ class Page:
     def bytes_max(self) -> int:
         """Of what is posted to it."""
         return FILES_BYTES_MAX if self.takes_files else FORM_BYTES_MAX
-
-
-PAGE_SIZE: Final = 25
 
 
 def new_key() -> str:

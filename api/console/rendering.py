@@ -87,41 +87,39 @@ def _environment() -> Environment:
     made.globals.update({"_": _said, "gettext": _said, "ngettext": _said_of})
     made.filters.update(formats.FILTERS)
     made.filters.update(happened.FILTERS)
-    made.filters.update(
-        {
-            "method": names.method,
-            "reason": names.reason,
-            "error": names.error,
-            "pse": names.pse,
-            "role": names.role,
-            "row_why": names.row,
-            "states_in_words": names.states_in_words,
-            "rights_in_words": names.rights_in_words,
-            "permission": names.permission,
-            "rule": names.rule,
-            "rule_why": names.rule_why,
-            "said_by": names.said_by,
-            "decided": findings.decided,
-            "decided_in_sheet": findings.decided_in_sheet,
-        }
-    )
-    made.globals.update(
-        {
-            "state_sign": names.state,
-            "STATES": names.STATES,
-            "METHODS": names.METHODS,
-            "REASONS": names.REASONS,
-            "LANGUAGES": LANGUAGES,
-            "THEMES": THEMES,
-            "static": statics.address,
-            "new_key": new_key,
-            "console": PREFIX,
-            "with_after": with_after,
-        }
-    )
+    made.filters.update(_FILTERS)
+    made.globals.update(_GLOBALS)
     return made
 
 
+_FILTERS: Final[Mapping[str, Any]] = {
+    "method": names.method,
+    "reason": names.reason,
+    "error": names.error,
+    "pse": names.pse,
+    "role": names.role,
+    "row_why": names.row,
+    "states_in_words": names.states_in_words,
+    "rights_in_words": names.rights_in_words,
+    "permission": names.permission,
+    "rule": names.rule,
+    "rule_why": names.rule_why,
+    "said_by": names.said_by,
+    "decided": findings.decided,
+    "decided_in_sheet": findings.decided_in_sheet,
+}
+_GLOBALS: Final[Mapping[str, Any]] = {
+    "state_sign": names.state,
+    "STATES": names.STATES,
+    "METHODS": names.METHODS,
+    "REASONS": names.REASONS,
+    "LANGUAGES": LANGUAGES,
+    "THEMES": THEMES,
+    "static": statics.address,
+    "new_key": new_key,
+    "console": PREFIX,
+    "with_after": with_after,
+}
 environment: Final = _environment()
 
 

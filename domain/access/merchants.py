@@ -17,6 +17,7 @@ from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
+from domain.languages import LOCALES
 from domain.models import Grant, LedgerEntry, Merchant
 from domain.platform import idempotency
 from domain.platform.database import for_all, rows, transaction
@@ -24,7 +25,6 @@ from domain.problems import InvalidInput
 
 CREATE: Final = "merchantCreate"
 UPDATE: Final = "merchantUpdate"
-LANGUAGES: Final = ("zh-CN", "en", "es", "pt-BR")
 _FIRST_TOKEN: Final = timedelta(hours=24)
 
 
@@ -152,8 +152,8 @@ def _zone(zone: str | None) -> str:
 
 
 def _language(language: str | None) -> str | None:
-    if language is not None and language not in LANGUAGES:
-        raise InvalidInput(f"language is one of {', '.join(LANGUAGES)}.", path=["input", "language"])
+    if language is not None and language not in LOCALES:
+        raise InvalidInput(f"language is one of {', '.join(LOCALES)}.", path=["input", "language"])
     return language
 
 

@@ -10,7 +10,6 @@ from typing import Final
 
 from domain.models.alerts import AlertKind, Severity
 
-LOCALES: Final = ("en", "zh-CN", "es", "pt-BR")
 # How often it is said again until somebody has acknowledged it; what is of the digest is never said by itself.
 REPEATED: Final[Mapping[Severity, timedelta]] = {
     Severity.CRITICAL: timedelta(minutes=30),

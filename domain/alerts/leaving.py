@@ -17,7 +17,7 @@ from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.deliveries.channels.channel import Message
-from domain.deliveries.channels.options import LANGUAGES
+from domain.languages import ENGLISH, LOCALES
 from domain.models import Endpoint, Merchant
 from domain.models.alerts import AlertKind, Severity
 from domain.models.deliveries import EndpointKind, EndpointState
@@ -91,7 +91,7 @@ async def look(token: str, settings: Settings) -> Leaving | None:
     wanted = [one for one in about.split("-") if one in _KINDS]
     stays = [AlertKind(one) for one in wanted if one != DIGEST and _is_critical(AlertKind(one))]
     ends = [one for one in wanted if one not in stays]
-    return Leaving(endpoint, merchant.name, language if language in LANGUAGES else "en", ends, stays)
+    return Leaving(endpoint, merchant.name, language if language in LOCALES else ENGLISH, ends, stays)
 
 
 def _is_critical(kind: AlertKind) -> bool:

@@ -66,7 +66,7 @@ _SIGNS: Final[Mapping[str, str]] = {"CRITICAL": "✕", "WARNING": "!", "INFO": "
 
 @dataclass(frozen=True, slots=True)
 class AlertReader:
-    """Who reads: a language of kinds.LOCALES, the merchant's name and zone, where our console is."""
+    """Who reads: one of our languages, the merchant's name and zone, where our console is."""
 
     language: str
     merchant: str

@@ -25,7 +25,6 @@ ACCOUNTS_MAX: Final = 100  # of a merchant, that have not ended
 _WORD_MAX: Final = 100
 _WORDS_MAX: Final = 5
 _WHOSE: Final = "SELECT DISTINCT merchant_id FROM bank_accounts ORDER BY merchant_id"
-_NAMED: Final = ("date", "amount", "debit", "credit", "reference", "balance", "currency")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
-from domain.bank import matching, proofs
+from domain.bank import matching, unproven
 from domain.bank import together as adding
 from domain.models import BankLine, BankStatement, Payout, PayoutProof
 
@@ -84,8 +84,8 @@ async def candidates(payout_ids: Sequence[UUID]) -> Mapping[UUID, list[BankLine]
     asked = await Payout.filter(id__in=[one for one in payout_ids if one not in proven])
     if not asked:
         return {}
-    wanted = [proofs.opened(one) for one in asked]
-    lines_ = await proofs.open_lines(asked[0].merchant_id, wanted)
+    wanted = [unproven.opened(one) for one in asked]
+    lines_ = await unproven.open_lines(asked[0].merchant_id, wanted)
     may_be = {one.id: [line.id for line in matching.candidates(one, lines_)][:CANDIDATES_MAX] for one in wanted}
     ids = {line for found in may_be.values() for line in found}
     rows = {row.id: row for row in await BankLine.filter(id__in=list(ids)).prefetch_related("account")}
@@ -106,11 +106,11 @@ async def shares(payout_ids: Sequence[UUID]) -> Mapping[UUID, list[Shared]]:
     asked = await Payout.filter(id__in=[one for one in payout_ids if one not in proven]).exclude(amount=0)
     if not asked:
         return {}
-    wanted = [proofs.opened(one) for one in asked]
+    wanted = [unproven.opened(one) for one in asked]
     first, last = min(one.business_date for one in wanted), max(one.expected_at or one.business_date for one in wanted)
     merchant_id = asked[0].merchant_id
-    lines_ = await proofs.lines_of_days(merchant_id, first - matching.WINDOW, last + 2 * matching.WINDOW)
-    told = adding.that_add_up(wanted, await proofs.open_payouts(merchant_id), lines_)
+    lines_ = await unproven.lines_of_days(merchant_id, first - matching.WINDOW, last + 2 * matching.WINDOW)
+    told = adding.that_add_up(wanted, await unproven.open_payouts(merchant_id), lines_)
     every = [share for found in told.values() for share in found]
     if not every:
         return {}

@@ -5,15 +5,15 @@ are proven by it together, each by a row (`part` from 0), and taken back togethe
 """
 
 from collections.abc import Collection, Sequence
-from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
-from domain.bank import matching, names, together
-from domain.bank.matching import OpenLine, OpenPayout
+from domain.bank import matching, names, together, unproven
+from domain.bank.matching import OpenPayout
 from domain.bank.together import Share
+from domain.bank.unproven import OF_NAMES
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
@@ -26,25 +26,8 @@ from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
 
 OBJECT: Final = "payout"  # in the log
-SEEN: Final = timedelta(days=400)  # what is older is for a person
 CHARGES_MAX_PERCENT: Final = 5  # of a payout, that banks on the way may have kept,
 CHARGES_MAX: Final = 50_000  # and minor units: what is more is no charge of a bank
-_PAYOUTS: Final = """SELECT p.id, p.connection_id, p.reference, p.currency, p.amount, p.business_date, p.expected_at
-  FROM payouts p WHERE p.merchant_id = $1 AND p.amount <> 0 AND p.business_date > now()::date - $2::int
-    AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.payout_id = p.id AND f.voided_at IS NULL)
-  ORDER BY p.business_date, p.id"""
-# The lines of those amounts alone, or in whose words one of those names is: a bank's account has many others.
-_LINES: Final = """SELECT l.id, a.currency, l.amount, l.booked_on, concat_ws(' ', l.text, l.reference) AS words,
-    ARRAY(SELECT jsonb_array_elements_text(a.connection_ids)) AS connections
-  FROM bank_lines l JOIN bank_accounts a ON a.id = l.account_id
-  WHERE l.merchant_id = $1 AND l.booked_on > now()::date - $2::int AND {which}
-    AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.line_id = l.id AND f.voided_at IS NULL)
-  ORDER BY l.booked_on, l.id"""
-_OF_AMOUNTS: Final = _LINES.format(which="l.amount = ANY($3::bigint[])")
-_OF_NAMES: Final = _LINES.format(
-    which="regexp_replace(upper(concat_ws(' ', l.text, l.reference)), '[^[:alnum:]]', '', 'g') LIKE ANY($3::text[])"
-)
-_OF_DAYS: Final = _LINES.format(which="l.booked_on BETWEEN $3 AND $4")
 # A payout that its reports tell otherwise now than when it was proven.
 _CHANGED: Final = """SELECT f.id FROM payout_proofs f JOIN payouts p ON p.id = f.payout_id
   WHERE f.merchant_id = $1 AND f.voided_at IS NULL AND f.amount <> p.amount ORDER BY f.id"""
@@ -61,7 +44,7 @@ async def prove_all(merchant_id: UUID, cause: Cause) -> int:
         proof = await PayoutProof.get(id=row["id"])
         await _void(proof, _OTHER_AMOUNT, cause.actor, cause)
     await reopen.payouts_moved(merchant_id)
-    payouts = await open_payouts(merchant_id)
+    payouts = await unproven.open_payouts(merchant_id)
     by_id = {payout.id: payout for payout in payouts}
     denied = {(row["payout_id"], row["line_id"]) for row in await rows(_DENIED, merchant_id, _OTHER_AMOUNT)}
     # First what words name: else a stranger's line of that very amount would be one of them.
@@ -71,7 +54,7 @@ async def prove_all(merchant_id: UUID, cause: Cause) -> int:
         await _prove_together(of, share.line_id, matching.BY_REFERENCE, (cause.actor, None), cause)
     proven = {one for share in shares for one in share.payout_ids}
     left = [payout for payout in payouts if payout.id not in proven]
-    found = matching.pairs(left, await open_lines(merchant_id, left), denied)
+    found = matching.pairs(left, await unproven.open_lines(merchant_id, left), denied)
     for pair in found:
         await _prove(by_id[pair.payout_id], pair.line_id, pair.how, 0, (cause.actor, None), cause)
     return len(found) + len(proven)
@@ -84,42 +67,7 @@ async def _named_together(
     patterns = sorted({f"%{name}%" for name in called.values() if len(name) >= matching.REFERENCE_MIN})
     if len(patterns) < 2:
         return []
-    return together.named(payouts, await _lines(_OF_NAMES, merchant_id, patterns), denied)
-
-
-async def open_payouts(merchant_id: UUID) -> list[OpenPayout]:
-    """The payouts of the last 400 days that no line proves, by date."""
-    return [OpenPayout(**row) for row in await rows(_PAYOUTS, merchant_id, SEEN.days)]
-
-
-def opened(payout: Payout) -> OpenPayout:
-    """A payout as it is matched."""
-    return OpenPayout(
-        payout.id,
-        payout.connection_id,
-        payout.reference,
-        payout.currency,
-        payout.amount,
-        payout.business_date,
-        payout.expected_at,
-    )
-
-
-async def open_lines(merchant_id: UUID, payouts: Sequence[OpenPayout]) -> list[OpenLine]:
-    """The lines of the payouts' amounts that prove nothing yet."""
-    return await _lines(_OF_AMOUNTS, merchant_id, sorted({payout.amount for payout in payouts}))
-
-
-async def lines_of_days(merchant_id: UUID, first: date, last: date) -> list[OpenLine]:
-    """The lines between two days that prove nothing yet."""
-    return await _lines(_OF_DAYS, merchant_id, first, last)
-
-
-async def _lines(which: str, merchant_id: UUID, *values: Any) -> list[OpenLine]:
-    return [
-        OpenLine(**{**row, "connections": frozenset(map(UUID, row["connections"]))})
-        for row in await rows(which, merchant_id, SEEN.days, *values)
-    ]
+    return together.named(payouts, await unproven.lines(OF_NAMES, merchant_id, patterns), denied)
 
 
 async def prove(
@@ -149,7 +97,7 @@ async def prove(
         if charges:
             await _check_given_up(principal, payout, charges)
         by = (principal.holder, principal.party)
-        return await _prove(opened(payout), line.id, matching.BY_PERSON, charges, by, cause)
+        return await _prove(unproven.opened(payout), line.id, matching.BY_PERSON, charges, by, cause)
 
 
 async def _say_together(principal: Principal, payout_ids: Sequence[UUID], line_id: UUID, cause: Cause) -> PayoutProof:
@@ -167,7 +115,7 @@ async def _say_together(principal: Principal, payout_ids: Sequence[UUID], line_i
         )
     await _check_sum(payouts, line)
     by = (principal.holder, principal.party)
-    proven = await _prove_together([opened(one) for one in payouts], line.id, matching.BY_PERSON, by, cause)
+    proven = await _prove_together([unproven.opened(one) for one in payouts], line.id, matching.BY_PERSON, by, cause)
     return proven[0]
 
 

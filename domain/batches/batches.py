@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from tortoise.queryset import QuerySet
 
-from domain.access import vouching
+from domain.access import second, vouching
 from domain.access.again import principal_again
 from domain.access.holders import same_person
 from domain.access.permissions import Permission
@@ -205,6 +205,12 @@ async def _check_may(principal: Principal, row: Batch) -> None:
             f"You handed it in yourself, and another person must confirm it. {by_two} If there is nobody else, "
             f"invite a second person (personInvite with the role APPROVER); {vouching.ADVICE}.",
             path=_PATH,
+        )
+    if await second.suspended([row.party]):
+        raise InvalidState(
+            "Whoever handed it in is suspended by now: hand it in anew, then another person confirms it.",
+            path=_PATH,
+            current_state="SUSPENDED",
         )
     other = Permission.APPROVE if row.kind == SheetKind.REFUNDS else Permission.REGISTER_PAYMENT
     principal.require_everywhere(other)

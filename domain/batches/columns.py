@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from domain.languages import LOCALES
 from domain.models.refunds import Reason
 
 
@@ -27,7 +28,6 @@ class SheetFormat(StrEnum):
     CSV = "CSV"
 
 
-LANGUAGES: Final = ("en", "zh-CN", "es", "pt-BR")
 Names = Mapping[str, Sequence[str]]
 
 
@@ -42,7 +42,7 @@ class Heading:
 
 
 def _names(en: str, zh: str, es: str, pt: str) -> Names:
-    return {code: said.split("/") for code, said in zip(LANGUAGES, (en, zh, es, pt), strict=True)}
+    return {code: said.split("/") for code, said in zip(LOCALES, (en, zh, es, pt), strict=True)}
 
 
 _ORDER: Final = Heading(
@@ -72,7 +72,7 @@ _AMOUNT: Final = Heading(
     _names(
         "Amount/Refund amount/Value",
         "退款金额/金额",
-        "Importe/Monto/Importe del reembolso",
+        "Monto/Importe/Importe del reembolso",
         "Valor/Valor do reembolso/Valor do estorno",
     ),
     example="150,00",
@@ -140,7 +140,7 @@ COLUMNS: Final[Mapping[SheetKind, Sequence[Heading]]] = {
         ),
         Heading(
             "amount",
-            _names("Amount/Captured", "支付金额/金额", "Importe/Monto", "Valor/Valor pago"),
+            _names("Amount/Captured", "支付金额/金额", "Monto/Importe", "Valor/Valor pago"),
             example="980,00",
         ),
         _CURRENCY,

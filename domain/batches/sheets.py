@@ -16,6 +16,7 @@ from domain.batches import columns
 from domain.batches.columns import COLUMNS, RESULT, SheetKind
 from domain.batches.reading import Grid
 from domain.exports.cells import guarded, written
+from domain.languages import LOCALES
 from domain.platform.database import rows
 
 _MARK: Final = b"\xef\xbb\xbf"  # else a spreadsheet takes it for another encoding
@@ -31,10 +32,9 @@ def language_of(header: Sequence[str], kind: SheetKind) -> str:
     """The language that most headings are of: the first of ours where none is of any."""
     said = {columns.plain(one) for one in header}
     counted = {
-        code: sum(columns.plain(name) in said for one in COLUMNS[kind] for name in one.names[code])
-        for code in columns.LANGUAGES
+        code: sum(columns.plain(name) in said for one in COLUMNS[kind] for name in one.names[code]) for code in LOCALES
     }
-    return max(columns.LANGUAGES, key=lambda code: counted[code])
+    return max(LOCALES, key=lambda code: counted[code])
 
 
 async def outcomes(batch_id: UUID, called_off: bool, say: Callable[[str], str]) -> Behind:
@@ -79,7 +79,7 @@ def _kept(row: Sequence[str], places: Sequence[int]) -> list[str]:
 
 
 def template(kind: SheetKind, language: str, *, as_csv: bool) -> bytes:
-    """An empty sheet with its headings and one example, in a language of columns.LANGUAGES."""
+    """An empty sheet with its headings and one example, in a language of LOCALES."""
     titles = [one.names[language][0] for one in COLUMNS[kind]]
     example = [one.example for one in COLUMNS[kind]]
     return csv_of([titles, example]) if as_csv else xlsx_of([titles, example])

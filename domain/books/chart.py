@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from domain.languages import LOCALES
 from domain.models.ledger import Account
-from domain.pse.explanations import LOCALES
 
 
 class Type(StrEnum):

@@ -12,29 +12,22 @@ from uuid import UUID, uuid4
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
-from domain.addresses import names
-from domain.addresses.names import AddressRefused
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
-from domain.deliveries import bodies, catalogue, opened, signing
-from domain.deliveries.channels import email, limits, options
+from domain.deliveries import addressed, bodies, opened, signing
+from domain.deliveries.channels import limits, options
 from domain.deliveries.channels.channel import Address
-from domain.deliveries.channels.robots import ROBOTS, why_not
 from domain.deliveries.outbox import head_of
 from domain.deliveries.post import post
 from domain.models import Delivery, Endpoint, Store
 from domain.models.deliveries import EndpointKind, EndpointState
 from domain.platform import bell, data_keys
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, transaction
 from domain.platform.secrets import Unsealable
 from domain.platform.wrapping import KeyServiceAway
 from domain.problems import InvalidInput, InvalidState, NotFound
 
-MAX: Final = 50  # of a merchant, those that were deleted not counted
-_URL_MAX: Final = 2_000
-_TYPES_MAX: Final = 60
-_PER_MINUTE_MAX: Final = 60_000
 _CHANGED: Final = "endpointChange"
 
 
@@ -80,10 +73,10 @@ async def create(principal: Principal, new: NewEndpoint, key: bytes, cause: Caus
     """Raises Forbidden, InvalidInput, NotFound, Unsealable, KeyServiceAway."""
     principal.require_everywhere(Permission.MANAGE_NEWS)
     merchant_id = principal.merchant_id
-    _check_url(new.kind, new.url, merchant_id)
+    addressed.check_url(new.kind, new.url, merchant_id)
     given = {name: value for name, value in options.checked(new.kind, new.options).items() if value}
-    check_robot(new.kind, Address(new.url, (new.secret,) if new.secret else (), given))
-    _check(principal, new.name, new.types, new.per_minute, new.kind)
+    addressed.check_robot(new.kind, Address(new.url, (new.secret,) if new.secret else (), given))
+    addressed.check(principal, new.name, new.types, new.per_minute, new.kind)
     shown, secret = None, new.secret
     if new.kind is EndpointKind.WEBHOOK:
         secret = shown = secret_of(new.secret)
@@ -99,10 +92,10 @@ async def create(principal: Principal, new: NewEndpoint, key: bytes, cause: Caus
         "thin": new.thin,
         "per_minute": limits.held(new.kind, new.per_minute),
         "store_id": new.store_id,
-        "shown": masked(new.kind, new.url),
+        "shown": addressed.masked(new.kind, new.url),
     }
     async with transaction():
-        await _room_for(merchant_id, facts["name"])
+        await addressed.check_room(merchant_id, facts["name"])
         position = await head_of(merchant_id) if new.behind is None else min(new.behind, await head_of(merchant_id))
         await Endpoint.create(
             id=endpoint_id,
@@ -112,20 +105,10 @@ async def create(principal: Principal, new: NewEndpoint, key: bytes, cause: Caus
             set_by=principal.holder,
             **facts,
         )
-        changes = {name: [None, _plain(value)] for name, value in facts.items()}
+        changes = {name: [None, addressed.plain(value)] for name, value in facts.items()}
         await deeds.note(merchant_id, "endpointCreate", Of("endpoint", endpoint_id), cause, changes)
     await bell.ring(bell.DELIVER, endpoint_id)
     return Made(await Endpoint.get(id=endpoint_id), None if new.secret else shown)
-
-
-async def _room_for(merchant_id: UUID, name: str) -> None:
-    # One at a time of a merchant, so that two at once cannot both be the last that there is room for.
-    await rows("SELECT pg_advisory_xact_lock(hashtextextended($1, 59))", str(merchant_id))
-    there = await Endpoint.filter(merchant_id=merchant_id).exclude(state=EndpointState.OFF)
-    if len(there) >= MAX:
-        raise InvalidInput(f"A merchant has at most {MAX} endpoints; delete one that nobody needs.", path=["input"])
-    if any(one.name == name for one in there):
-        raise InvalidInput("Another endpoint has this name.", path=["input", "name"])
 
 
 def secret_of(given: str | None) -> str:
@@ -137,56 +120,6 @@ def secret_of(given: str | None) -> str:
     except ValueError as error:
         raise InvalidInput(str(error), path=["input", "secret"]) from None
     return given
-
-
-def _check(principal: Principal, name: str, types: Sequence[str], per_minute: int, kind: EndpointKind) -> None:
-    if not (0 < len(name.strip()) <= 64 and name.isprintable()):
-        raise InvalidInput("A name takes 1 to 64 printable characters.", path=["input", "name"])
-    if not 1 <= per_minute <= _PER_MINUTE_MAX:
-        raise InvalidInput(f"perMinute lies between 1 and {_PER_MINUTE_MAX}.", path=["input", "perMinute"])
-    if len(types) > _TYPES_MAX or (strange := catalogue.unknown(types)):
-        said = "; ".join(one[:64] for one in strange[:3]) if len(types) <= _TYPES_MAX else "too many"
-        raise InvalidInput(f"There is no such type of event: {said} (estorno events list).", path=["input", "types"])
-    if types and kind is not EndpointKind.WEBHOOK:
-        raise InvalidInput("Only a webhook is told events; others are told alerts.", path=["input", "types"])
-    if not types and kind is EndpointKind.WEBHOOK:
-        raise InvalidInput("Say which types of event are wanted; * is all.", path=["input", "types"])
-    # Nobody hears by an endpoint what they may not read: alerts and the digest are of all stores.
-    for permission in catalogue.needed(types) if kind is EndpointKind.WEBHOOK else [Permission.READ]:
-        principal.require_everywhere(permission)
-
-
-def _check_url(kind: EndpointKind, url: str, merchant_id: UUID) -> None:
-    if kind is EndpointKind.EMAIL:
-        if why := email.why_not(url):
-            raise InvalidInput(why, path=["input", "url"])
-        return
-    if len(url) > _URL_MAX:
-        raise InvalidInput(f"An address has at most {_URL_MAX} characters.", path=["input", "url"])
-    try:
-        names.check(url, merchant_id)
-    except AddressRefused as error:
-        raise InvalidInput(f"The address cannot be used: {error}", path=["input", "url"]) from None
-
-
-def check_robot(kind: EndpointKind, to: Address) -> None:
-    """Raises InvalidInput where a robot's address, secret and options do not go together."""
-    if kind in ROBOTS and (why := why_not(kind, to)):
-        raise InvalidInput(why, path=["input", "url"])
-
-
-def masked(kind: EndpointKind, url: str) -> str:
-    """Enough of an address to know it by: of many channels all that follows the host is the password."""
-    if kind is EndpointKind.EMAIL:
-        return url[:200]
-    parts = urlsplit(url)
-    rest = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    end = rest[-4:] if len(rest) > 16 else ""
-    return f"{parts.scheme}://{parts.netloc}"[:180] + (f"/…{end}" if len(rest) > 1 else "")
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, UUID) else value
 
 
 async def mine(principal: Principal, endpoint_id: UUID) -> Endpoint:
@@ -218,7 +151,7 @@ async def change(principal: Principal, endpoint_id: UUID, new: EndpointChange, k
     if new.per_minute is not None:
         values["per_minute"] = limits.held(before.kind, new.per_minute)
     merged = {"name": before.name, "types": before.types, "per_minute": before.per_minute, **values}
-    _check(principal, merged["name"], merged["types"], merged["per_minute"], before.kind)
+    addressed.check(principal, merged["name"], merged["types"], merged["per_minute"], before.kind)
     if new.rejoin:
         values["left_kinds"] = None
     wanted = options.checked(before.kind, new.options or {})
@@ -254,15 +187,15 @@ async def _moved(row: Endpoint, to: str | None, wanted: Mapping[str, str], key: 
     before = await opened.address_of(row, key)
     url = before.url if to is None else to
     if to is not None:
-        _check_url(row.kind, url, row.merchant_id)
+        addressed.check_url(row.kind, url, row.merchant_id)
     kept_options = {name: value for name, value in {**before.options, **wanted}.items() if value}
     elsewhere = urlsplit(before.url).netloc.lower() != urlsplit(url).netloc.lower()
     fresh = signing.new_secret() if elsewhere and row.kind is EndpointKind.WEBHOOK else None
     kept = before.secrets[0] if before.secrets and not elsewhere else None
-    check_robot(row.kind, Address(url, (kept,) if kept else (), kept_options))
+    addressed.check_robot(row.kind, Address(url, (kept,) if kept else (), kept_options))
     values = opened.values_of(url, fresh or kept, kept_options)
     sealed = await data_keys.seal(key, row.merchant_id, values, opened.place_of(row.id))
-    made: dict[str, Any] = {"sealed_secrets": sealed, "shown": masked(row.kind, url)}
+    made: dict[str, Any] = {"sealed_secrets": sealed, "shown": addressed.masked(row.kind, url)}
     if url != before.url:
         made["left_kinds"] = None  # what one reader has left, another has not
     return _Moved({**made, "old_sealed_secrets": None, "old_valid_until": None} if elsewhere else made, fresh)

@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from domain.languages import ENGLISH
 from domain.platform.sentences import Phrasebook
 
-ENGLISH: Final = "en"
 OTHERS: Final = ("zh-CN", "es", "pt-BR")
 
 

@@ -12,8 +12,9 @@ from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.deliveries import opened
+from domain.deliveries.addressed import check_robot
 from domain.deliveries.channels.channel import Address
-from domain.deliveries.endpoints import Made, check_robot, locked, mine, secret_of
+from domain.deliveries.endpoints import Made, locked, mine, secret_of
 from domain.models import Endpoint
 from domain.models.deliveries import EndpointKind
 from domain.platform import data_keys

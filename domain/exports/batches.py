@@ -17,6 +17,7 @@ from domain.deeds.deeds import Of
 from domain.exports import decisions
 from domain.exports.decisions import APPLY, RowState, ToldRow
 from domain.exports.sheet import SheetLine
+from domain.findings import replaced
 from domain.models import DecisionBatch, DecisionRow
 from domain.platform import bell, idempotency
 from domain.platform.database import execute, transaction, unavailable
@@ -54,8 +55,11 @@ async def outcomes(batch_id: UUID, after: int, first: int) -> list[DecisionRow]:
     return await DecisionRow.filter(batch_id=batch_id, row__gt=after).order_by("row").limit(first)
 
 
-async def apply(principal: Principal, file_id: UUID, key: str, settings: Settings, cause: Cause) -> DecisionBatch:
-    """Apply a sheet. The same `key` again gives what is there.
+async def apply(
+    principal: Principal, file_id: UUID, key: str, settings: Settings, cause: Cause, seen: str | None = None
+) -> DecisionBatch:
+    """Apply a sheet. The same `key` again gives what is there. `seen`: as `seen_of` has told it, of what others have
+    said: without it nothing of that is replaced.
 
     Raises Forbidden, NotFound, InvalidInput, IdempotencyConflict; ContentAway, Unsealable, KeyServiceAway.
     """
@@ -64,9 +68,10 @@ async def apply(principal: Principal, file_id: UUID, key: str, settings: Setting
         raise InvalidInput("No row of the file says anything: fill in the column Decision.", path=["input", "fileId"])
     batch_id = uuid4()
     async with transaction():
-        values = {"file": str(file_id)}
+        values = {"file": str(file_id)} | ({"seen": seen.lower()} if seen is not None else {})
         stored = await idempotency.claim(principal.merchant_id, APPLY, key, values, batch_id, cause)
         if stored is None:
+            await _check_seen(principal, found, seen)
             await _create(batch_id, principal, file_id, len(found), cause)
             facts = {"file": str(file_id), "rows": len(found)}
             await deeds.note(principal.merchant_id, APPLY, Of(OBJECT, batch_id), cause, deeds.changed({}, facts))
@@ -77,6 +82,21 @@ async def apply(principal: Principal, file_id: UUID, key: str, settings: Setting
         await work_off(batch, principal, found, cause)
     await batch.refresh_from_db()
     return batch
+
+
+async def seen_of(principal: Principal, found: Sequence[SheetLine]) -> tuple[str, int]:
+    """A digest of what waits for a second person of the findings in the sheet, and how much of it others have said."""
+    words = await decisions.said_of(found)
+    return replaced.digest_of(words, words), len(replaced.others(principal, words))
+
+
+async def _check_seen(principal: Principal, found: Sequence[SheetLine], seen: str | None) -> None:
+    words = await decisions.said_of(found)
+    replaced.check_seen(principal, words, seen)
+    if seen is not None and replaced.digest_of(words, words) != seen.lower():
+        raise InvalidInput(
+            "Something else waits for a second person by now: look again (decisionsPreview).", path=["input", "seen"]
+        )
 
 
 async def _create(batch_id: UUID, principal: Principal, file_id: UUID, count: int, cause: Cause) -> None:
@@ -140,7 +160,7 @@ async def _one(
             return
         try:
             async with transaction():
-                told = await decisions.apply(principal, line, several, cause)
+                told = await decisions.apply(principal, line, several, cause, batch.created_at)
         except Problem as problem:
             told = decisions.refused(line, problem)
         except Exception as error:

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from domain.findings import kinds
 from domain.findings.kinds import FindingKind
-from domain.platform.spoken.book import ENGLISH, told_in
+from domain.languages import ENGLISH
+from domain.platform.spoken.book import told_in
 
 _FILE: Final = Path(__file__).with_name("states.toml")
 Row = Mapping[str, Any]

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -14,8 +15,10 @@ from domain.exports import sheet
 from domain.exports.sheet import SheetLine
 from domain.exports.tables import shown
 from domain.files import content
-from domain.findings import foreseen, money, reopen, tasks, work
+from domain.findings import foreseen, money, reopen, replaced, sayable, tasks, work
 from domain.findings.beside import Beside, beside
+from domain.findings.replaced import Words
+from domain.findings.said import waiting
 from domain.findings.work import Resolution
 from domain.models import File, Finding, Person
 from domain.models.files import Purpose
@@ -90,6 +93,11 @@ def twice(found: Sequence[SheetLine]) -> Collection[UUID]:
     return {known for known, times in counted.items() if known is not None and times > 1}
 
 
+async def said_of(found: Sequence[SheetLine]) -> Words:
+    """What waits for a second person of the findings that rows with a decision speak of."""
+    return await waiting([known for one in found if one.decision and (known := sheet.id_of(one.finding)) is not None])
+
+
 async def foresee(
     principal: Principal, found: Sequence[SheetLine], several: Collection[UUID], before: dict[str, int]
 ) -> list[ToldRow]:
@@ -100,7 +108,15 @@ async def foresee(
     named = (sheet.id_of(text) for one in found for text in (one.finding, one.duplicate_of) if text)
     known = await beside(principal, {one for one in named if one is not None})
     people = await _people(principal, {one.assign_to for one in found if one.assign_to})
-    return [await _foreseen(principal, one, several, before, known, people) for one in found]
+    words = replaced.others(principal, await said_of(found))
+    return [_with_word(await _foreseen(principal, one, several, before, known, people), words) for one in found]
+
+
+def _with_word(told: ToldRow, words: Words) -> ToldRow:
+    """The same, telling of what somebody else has said and this would replace."""
+    if told.became is RowState.REFUSED or told.finding_id is None or (word := words.get(told.finding_id)) is None:
+        return told
+    return replace(told, said=f"{told.said} It replaces what {word.proposed_by} has said ({word.reason}).")
 
 
 async def _foreseen(
@@ -123,7 +139,9 @@ async def _foreseen(
         return _refused(line, sheet.id_of(line.finding), problem)
 
 
-async def apply(principal: Principal, line: SheetLine, several: Collection[UUID], cause: Cause) -> ToldRow:
+async def apply(
+    principal: Principal, line: SheetLine, several: Collection[UUID], cause: Cause, looked_at: datetime
+) -> ToldRow:
     """Do what a row says, inside the caller's transaction: all of it or nothing. Raises Problem."""
     finding, wanted = await _checked(principal, line, several)
     person = _person(line, await _people(principal, {line.assign_to} if line.assign_to else set()))
@@ -133,7 +151,7 @@ async def apply(principal: Principal, line: SheetLine, several: Collection[UUID]
         return ToldRow(line.row, finding.id, RowState.ASSIGNED, f"It was given to {person.name if person else ''}.")
     locked, _ = await reopen.lock(finding.id)
     _check_facts(locked, line)
-    done = await work.resolve(principal, finding.id, wanted, cause, operation=APPLY)
+    done = await work.resolve(principal, finding.id, wanted, cause, operation=APPLY, looked_at=looked_at)
     if done.confirmed:
         return ToldRow(line.row, finding.id, RowState.RESOLVED, f"It was resolved: {wanted.reason}.")
     return ToldRow(line.row, finding.id, RowState.WAITS, "It waits for a second person.")
@@ -168,7 +186,7 @@ async def _checked(
         raise NotFound("No finding has this id: leave the hidden columns as they were exported.")
     if known in several:
         raise Twice("Several rows of this file speak of this finding: leave one.")
-    finding = await work.find(principal, known, ["finding"]) if among is None else among.findings.get(known)
+    finding = await sayable.find(principal, known, ["finding"]) if among is None else among.findings.get(known)
     if finding is None:
         raise NotFound("No such finding; findings lists yours.", path=["finding"])
     _check_facts(finding, line)
@@ -209,7 +227,7 @@ async def _wanted(line: SheetLine, finding: Finding, among: Beside | None) -> Re
 
 
 def _check_note(line: SheetLine) -> None:
-    low, high = work.NOTE_LENGTH
+    low, high = sayable.NOTE_LENGTH
     if not low <= len(line.note) <= high:
         raise UnusableRow(f"{line.head('note')} takes {low} to {high} characters.")
 

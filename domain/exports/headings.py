@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from domain.exports.columns import DECISION, MINOR, Column
+from domain.languages import ENGLISH
 
-ENGLISH: Final = "en"
 _FILE: Final = Path(__file__).with_name("headings.toml")
 
 

@@ -1,10 +1,10 @@
 """Saying the same of many findings at once: each by itself, so that one bad one holds up no other."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from tortoise.queryset import QuerySet
@@ -12,7 +12,9 @@ from tortoise.queryset import QuerySet
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
-from domain.findings import findings, search, work
+from domain.findings import findings, replaced, sayable, search, work
+from domain.findings.replaced import Words
+from domain.findings.said import waiting
 from domain.findings.search import WantedFindings
 from domain.findings.work import Resolution
 from domain.models import Finding
@@ -26,8 +28,8 @@ OPERATION: Final = "findingsResolve"
 _CHOSEN: Final = "findingsResolve of"
 _KEEP: Final = """INSERT INTO idempotency_keys
   (merchant_id, mutation, key, input_digest, request_id, subject_id, created_at)
-SELECT $1, $2, $3 || one, $4, $5, one, now() FROM unnest($6::uuid[]) AS one RETURNING id"""
-_ABOUT: Final = """SELECT subject_id FROM idempotency_keys
+SELECT $1, $2, $3 || one, $4, $5, one, now() FROM unnest($6::uuid[]) AS one RETURNING subject_id, created_at"""
+_ABOUT: Final = """SELECT subject_id, created_at FROM idempotency_keys
 WHERE merchant_id = $1 AND mutation = $2 AND starts_with(key, $3)"""
 
 
@@ -42,12 +44,16 @@ class BulkOutcome:
 
 @dataclass(frozen=True, slots=True)
 class BulkPreview:
-    """How many it would be about, which, and how much (minor units) by currency; `more`: than are taken at once."""
+    """How many it would be about, which, and how much (minor units) by currency; `more`: than are taken at once.
+
+    `replaces`: of how many it would replace what others have said, which waits for a second person.
+    """
 
     count: int
     amounts: Mapping[str, int]
     more: bool
-    seen: str  # a digest of which they are
+    seen: str  # a digest of which they are, and of what waits of each
+    replaces: int
 
 
 async def chosen(principal: Principal, wanted: WantedFindings) -> tuple[list[Finding], bool]:
@@ -67,17 +73,17 @@ async def preview(principal: Principal, wanted: WantedFindings) -> BulkPreview:
     found, amounts = told[:AT_ONCE_MAX], Counter[str]()
     for _, currency, amount in found:
         amounts[currency] += amount
-    return BulkPreview(len(found), amounts, len(told) > AT_ONCE_MAX, digest_of(one for one, _, _ in found))
-
-
-def digest_of(finding_ids: Iterable[UUID]) -> str:
-    """Which they are, in whatever order: SHA-256, hex."""
-    return hashlib.sha256("\n".join(sorted(map(str, finding_ids))).encode()).hexdigest()
+    about = [one for one, _, _ in found]
+    words = await waiting(about)
+    seen, replaces = replaced.digest_of(about, words), len(replaced.others(principal, words))
+    return BulkPreview(len(found), amounts, len(told) > AT_ONCE_MAX, seen, replaces)
 
 
 @dataclass(frozen=True, slots=True)
 class SeenFindings:
-    """What a preview told: how many, and which. Without `digest` another one may stand for one that was seen."""
+    """What a preview told: how many, and which. Without `digest` another one may stand for one that was seen, and what
+    others have said is not replaced.
+    """
 
     count: int
     digest: str | None = None
@@ -86,16 +92,19 @@ class SeenFindings:
         """What an idempotency key keeps of it."""
         return {"count": self.count} | ({"seen": self.digest.lower()} if self.digest is not None else {})
 
-    def check(self, found: Sequence[Finding], more: bool) -> None:
-        """Raises InvalidInput where it is about others now."""
+    def check(self, principal: Principal, found: Sequence[Finding], more: bool, words: Words) -> None:
+        """Raises InvalidInput where it is about others now, or others have said something else of them."""
         if len(found) != self.count:
             told = f"{len(found)}{' and more' if more else ''}"
             raise InvalidInput(
                 f"It is about {told} now, not {self.count}: look again (findingsPreview).", path=["input", "count"]
             )
-        if self.digest is not None and digest_of(one.id for one in found) != self.digest.lower():
+        replaced.check_seen(principal, words, self.digest)
+        if self.digest is not None and replaced.digest_of((one.id for one in found), words) != self.digest.lower():
             raise InvalidInput(
-                "It is about other findings now, though as many: look again (findingsPreview).", path=["input", "seen"]
+                "It is about other findings now, though as many, or something else waits of them: look again "
+                "(findingsPreview).",
+                path=["input", "seen"],
             )
 
 
@@ -107,37 +116,44 @@ async def resolve(
     The same `key` again is about the same ones, whatever came since, and says it of none twice. Raises Forbidden,
     InvalidInput, IdempotencyConflict.
     """
-    work.checked_note(said.note)
+    sayable.checked_note(said.note)
     idempotency.check_key(key)
     if len(key) > 200:
         raise InvalidInput("idempotencyKey takes at most 200 characters here.", path=["input", "idempotencyKey"])
-    about = await _about(principal, wanted, said, seen, key, cause)
+    about, looked_at = await _about(principal, wanted, said, seen, key, cause)
     query = findings.within(principal.scope(Permission.WORK_FINDINGS)).filter(id__in=about)
-    return [await _one(principal, one, said, key, cause) for one in await query.order_by("created_at", "id")]
+    found = await query.order_by("created_at", "id")
+    return [await _one(principal, one, said, key, looked_at, cause) for one in found]
 
 
 async def _about(
     principal: Principal, wanted: WantedFindings, said: Resolution, seen: SeenFindings, key: str, cause: Cause
-) -> Sequence[UUID]:
-    """Which findings the key is about: those that were wanted when it came first, as they were told."""
+) -> tuple[Sequence[UUID], datetime | None]:
+    """Which findings the key is about: those that were wanted when it came first, as they were told; and when."""
     values = {"wanted": asdict(wanted), "said": asdict(said), **seen.values()}
     async with transaction():
         subject = principal.merchant_id
         if await idempotency.claim(principal.merchant_id, OPERATION, key, values, subject, cause) is not None:
-            return [row["subject_id"] for row in await rows(_ABOUT, principal.merchant_id, _CHOSEN, f"{key}/")]
+            return _kept(await rows(_ABOUT, principal.merchant_id, _CHOSEN, f"{key}/"))
         found, more = await chosen(principal, wanted)
-        seen.check(found, more)
         about = [one.id for one in found]
+        seen.check(principal, found, more, await waiting(about))
         digest = idempotency.digest(values)
         kept = await rows(_KEEP, principal.merchant_id, _CHOSEN, f"{key}/", digest, cause.request_id, about)
         if len(kept) != len(about):
             raise RuntimeError("Not all of them were kept: the merchant is behind the wall.")
-    return about
+    return _kept(kept)
 
 
-async def _one(principal: Principal, finding: Finding, said: Resolution, key: str, cause: Cause) -> BulkOutcome:
+def _kept(found: Sequence[Mapping[str, Any]]) -> tuple[Sequence[UUID], datetime | None]:
+    return [row["subject_id"] for row in found], found[0]["created_at"] if found else None
+
+
+async def _one(
+    principal: Principal, finding: Finding, said: Resolution, key: str, looked_at: datetime | None, cause: Cause
+) -> BulkOutcome:
     try:
-        done = await work.resolve(principal, finding.id, said, cause, f"{key}/{finding.id}", OPERATION)
+        done = await work.resolve(principal, finding.id, said, cause, f"{key}/{finding.id}", OPERATION, looked_at)
     except Problem as problem:
         return BulkOutcome(finding, problem=problem)
     return BulkOutcome(done.finding, done.confirmed)

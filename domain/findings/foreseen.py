@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.access.principal import Principal
-from domain.findings import limits, postings, work
+from domain.findings import limits, postings, sayable, work
 from domain.findings.beside import Beside, beside
 from domain.findings.postings import Moved
 from domain.findings.work import Resolution
@@ -29,8 +29,8 @@ async def resolution(principal: Principal, finding_id: UUID, wanted: Resolution)
 
     Raises Forbidden, NotFound, InvalidInput, InvalidState as `work.resolve`.
     """
-    finding = await work.find(principal, finding_id)
-    work.check_open(finding)
+    finding = await sayable.find(principal, finding_id)
+    sayable.check_open(finding)
     known = await beside(principal, {finding.id})
     moved, currency = await _moved(principal, finding, wanted, known)
     came = wanted.came.minor_units if wanted.came else 0
@@ -52,8 +52,8 @@ async def needs_second_person(
     `before`: what would be given up before it, minor units by currency; this one is added. `known`: of this finding
     and of others that it may be a duplicate of, instead of asking.
     """
-    work.checked_note(wanted.note)
-    work.check_open(finding)
+    sayable.checked_note(wanted.note)
+    sayable.check_open(finding)
     known = known or await beside(principal, {finding.id})
     moved, currency = await _moved(principal, finding, wanted, known)
     return await _needs_two(principal, finding, wanted, moved, currency, before if before is not None else {}, known)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from domain.access.small import ANY_OTHER, SMALL, reached
+from domain.languages import LOCALES
 from domain.money import Money
-from domain.platform.spoken import book
 
 
 class FindingKind(StrEnum):
@@ -58,7 +58,6 @@ class FindingKind(StrEnum):
     ADJUSTMENT_UNEXPLAINED = "ADJUSTMENT_UNEXPLAINED"
 
 
-LOCALES: Final = book.LOCALES
 LEAST, MOST = 1, 4
 # At or above these, minor units, a finding weighs one more, and two more; a currency that is not named does not.
 RAISED: Final[Mapping[str, int]] = {currency: least for currency, least in SMALL.items() if currency != ANY_OTHER}

@@ -8,7 +8,7 @@ from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.findings import noted
 from domain.findings import reopen as opening
-from domain.findings.work import checked_note, find
+from domain.findings.sayable import checked_note, find
 from domain.models import File, Finding, FindingEvent, Person
 from domain.models.files import Purpose
 from domain.platform import idempotency

@@ -5,35 +5,30 @@ What it moves out of SUSPENSE is added up from the ledger under the payment's lo
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain.access import vouching
+from domain.access import second, vouching
 from domain.access.holders import same_person
-from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
-from domain.findings import facts, findings, limits, money, names, noted, postings
+from domain.findings import allowed, findings, limits, money, names, noted, postings, replaced, sayable
 from domain.findings import reopen as opening
 from domain.findings.beside import Beside
 from domain.findings.findings import FindingKind, Found
 from domain.findings.money import Suspended
+from domain.findings.sayable import PATH
 from domain.models import Finding, FindingResolution, Payment
 from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
 from domain.money import Money
 from domain.platform import idempotency
 from domain.platform.database import execute, transaction
-from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
+from domain.problems import Forbidden, InvalidInput, InvalidState
 
-NOTE_LENGTH: Final = (3, 500)
-_PATH: Final = ["input", "findingId"]
+_SEEN: Final = ["input", "resolutionId"]
 _DUPLICATE_PATH: Final = ["input", "duplicateOf"]
-# What ends by an operation of its own, which decides about money; resolving the finding would hide that.
-_ELSEWHERE: Final[Mapping[FindingKind, str]] = {
-    FindingKind.DOUBT_UNRESOLVED: "Say what happened to the refund (refundResolveDoubt): that closes it.",
-    FindingKind.REPORT_UNCONFIRMED: "Confirm or refuse the report (settlementReportConfirm, settlementReportRefuse).",
-}
 _TAKE_VAT_BACK: Final = (
     "Issue the tax document that takes the VAT back, in the period the law allows, and say so: CORRECTED with "
     "OUTPUT_VAT, its number in the note; or with VAT_LOST where nothing takes it back."
@@ -66,14 +61,6 @@ class Resolved:
     confirmed: bool
 
 
-async def find(principal: Principal, finding_id: UUID, path: list[str] = _PATH) -> Finding:
-    """A finding that somebody may work on. Raises Forbidden, NotFound."""
-    found = await findings.within(principal.scope(Permission.WORK_FINDINGS)).get_or_none(id=finding_id)
-    if found is None:
-        raise NotFound("No such finding; findings lists yours.", path=path)
-    return found
-
-
 async def resolve(
     principal: Principal,
     finding_id: UUID,
@@ -81,21 +68,25 @@ async def resolve(
     cause: Cause,
     key: str | None = None,
     operation: str = "findingResolve",
+    looked_at: datetime | None = None,
 ) -> Resolved:
     """Say what became of a finding: it is resolved, and its money leaves SUSPENSE, or it waits for a second person.
 
-    The same `key` and input again gives what is there. Raises Forbidden, NotFound, InvalidInput, InvalidState,
+    The same `key` and input again gives what is there. `looked_at`: what others have said of it since stays
+    (domain/findings/replaced). Raises Forbidden, NotFound, InvalidInput, InvalidState,
     IdempotencyConflict.
     """
-    await find(principal, finding_id)
-    note = checked_note(wanted.note)
+    await sayable.find(principal, finding_id)
+    note = sayable.checked_note(wanted.note)
     async with transaction():
         if key is not None and await _known(principal, finding_id, wanted, cause, key, operation):
             return await _as_it_is(finding_id)
         finding, payment = await opening.lock(finding_id)
-        check_open(finding)
+        sayable.check_open(finding)
         suspended = await money.of(finding)
         await check(principal, finding, wanted, suspended)
+        if (before := await opening.standing(finding_id)) is not None:
+            replaced.check_not_since(principal, before, looked_at)
         said = await _propose(principal, finding, payment, wanted, note, suspended, cause)
         if said.needs_two:
             await noted.note(finding, noted.PROPOSED, cause, text=f"{said.reason}: {note}", detail=_told(said))
@@ -111,21 +102,22 @@ async def confirm(principal: Principal, finding_id: UUID, cause: Cause, seen: UU
     """A second person's yes to what waits. `seen`: what they were shown, if that is known; nothing else is confirmed.
     Raises Forbidden, NotFound, InvalidState.
     """
-    await find(principal, finding_id)
+    await sayable.find(principal, finding_id)
     async with transaction():
         finding, payment = await opening.lock(finding_id)
         said = await _waiting(finding)
         await _check_other(principal, said)
-        _check_seen(said, seen)
+        await second.check_first_counts(said.proposed_by_id, PATH)
+        second.check_seen(said.id, seen, _SEEN)
         suspended = await money.of(finding)
         reason = ClosingReason(said.reason)
         account = Account(said.account) if said.account else None
         now = await postings.moved(reason, account, suspended, payment)
-        if (now.amount, now.tax, now.claim) != (said.amount, said.tax, said.claim or 0) or facts_of(
+        if (now.amount, now.tax, now.claim) != (said.amount, said.tax, said.claim or 0) or sayable.facts_of(
             finding
         ) != said.facts:
-            raise InvalidState("It has changed since: say anew what became of it.", path=_PATH, current_state="CHANGED")
-        postings.check_declared(account, suspended)
+            raise InvalidState("It has changed since: say anew what became of it.", path=PATH, current_state="CHANGED")
+        allowed.check_declared(account, suspended)
         await _start(said, finding, payment, principal, cause)
         await noted.done("findingResolveConfirm", finding, cause, _changes(finding, said, "RESOLVED"))
     return Resolved(await Finding.get(id=finding_id), await FindingResolution.get(id=said.id), True)
@@ -133,8 +125,8 @@ async def confirm(principal: Principal, finding_id: UUID, cause: Cause, seen: UU
 
 async def decline(principal: Principal, finding_id: UUID, why: str, cause: Cause) -> Finding:
     """Refuse, or take back, what waits for a second person. Raises Forbidden, NotFound, InvalidInput, InvalidState."""
-    await find(principal, finding_id)
-    note = checked_note(why, ["input", "why"])
+    await sayable.find(principal, finding_id)
+    note = sayable.checked_note(why, ["input", "why"])
     async with transaction():
         finding, _ = await opening.lock(finding_id)
         said = await _waiting(finding)
@@ -146,31 +138,16 @@ async def decline(principal: Principal, finding_id: UUID, why: str, cause: Cause
 
 async def reopen(principal: Principal, finding_id: UUID, why: str, cause: Cause) -> Finding:
     """Open it again; what was booked is taken back. Raises Forbidden, NotFound, InvalidInput, InvalidState."""
-    await find(principal, finding_id)
-    note = checked_note(why, ["input", "why"])
+    await sayable.find(principal, finding_id)
+    note = sayable.checked_note(why, ["input", "why"])
     async with transaction():
         finding, payment = await opening.lock(finding_id)
         if finding.resolved_at is None:
-            raise InvalidState("It is open.", path=_PATH, current_state="OPEN")
-        _check_ours(finding)
+            raise InvalidState("It is open.", path=PATH, current_state="OPEN")
+        sayable.check_ours(finding)
         await opening.reopen(finding, payment, note, cause)
         await noted.done("findingReopen", finding, cause, {"state": ["RESOLVED", "REOPENED"], "why": [None, note]})
     return await Finding.get(id=finding_id)
-
-
-def checked_note(note: str, path: list[str] | None = None) -> str:
-    """Raises InvalidInput."""
-    low, high = NOTE_LENGTH
-    told = note.strip()
-    if not low <= len(told) <= high or "\x00" in told:
-        at = path or ["input", "note"]
-        raise InvalidInput(f"{at[-1]} takes {low} to {high} characters.", path=at)
-    return told
-
-
-def facts_of(finding: Finding) -> str:
-    """The digest of both sides as they are."""
-    return facts.digest_of(finding.kind, finding.amount, finding.currency, finding.detail)
 
 
 async def _known(
@@ -191,23 +168,8 @@ async def _as_it_is(finding_id: UUID) -> Resolved:
     """What a repeated request is answered. Raises InvalidState where what was said has ended meanwhile."""
     said = await opening.standing(finding_id)
     if said is None:
-        raise InvalidState("What was said has ended meanwhile.", path=_PATH, current_state="ENDED")
+        raise InvalidState("What was said has ended meanwhile.", path=PATH, current_state="ENDED")
     return Resolved(await Finding.get(id=finding_id), said, said.started_at is not None)
-
-
-def check_open(finding: Finding) -> None:
-    """Raises InvalidState where nothing can be said of it (any more)."""
-    if finding.resolved_at is not None:
-        raise InvalidState(
-            "It is resolved already; findingReopen opens it again.", path=_PATH, current_state="RESOLVED"
-        )
-    _check_ours(finding)
-
-
-def _check_ours(finding: Finding) -> None:
-    """Raises InvalidState where something else opens and closes it."""
-    if (instead := _ELSEWHERE.get(FindingKind(finding.kind))) is not None:
-        raise InvalidState(instead, path=_PATH, current_state="OPEN")
 
 
 async def check(
@@ -221,14 +183,14 @@ async def check(
 
     Raises InvalidInput, InvalidState, NotFound.
     """
-    postings.check(wanted.reason, wanted.account, wanted.came, suspended, Money(finding.amount, finding.currency))
+    allowed.check(wanted.reason, wanted.account, wanted.came, suspended, Money(finding.amount, finding.currency))
     if (wanted.duplicate_of is not None) != (wanted.reason is ClosingReason.DUPLICATE_OF):
         raise InvalidInput("duplicateOf goes with DUPLICATE_OF.", path=["input", "duplicateOf"])
     if wanted.duplicate_of is not None:
         if wanted.duplicate_of == finding.id:
             raise InvalidInput("A finding is no duplicate of itself.", path=_DUPLICATE_PATH)
         other = known.findings.get(wanted.duplicate_of) if known else None
-        other = other or await find(principal, wanted.duplicate_of, _DUPLICATE_PATH)
+        other = other or await sayable.find(principal, wanted.duplicate_of, _DUPLICATE_PATH)
         await _check_duplicate(finding, other, suspended, known)
 
 
@@ -284,7 +246,7 @@ async def _propose(
         currency=suspended.currency,
         money_of=suspended.name,
         duplicate_of_id=wanted.duplicate_of,
-        facts=facts_of(finding),
+        facts=sayable.facts_of(finding),
         needs_two=await limits.needs_two(principal, finding, moved.amount, suspended.currency, given),
         proposed_by=principal.holder[:200],
         proposed_by_id=principal.party,
@@ -333,17 +295,8 @@ async def _waiting(finding: Finding) -> FindingResolution:
     said = await opening.standing(finding.id)
     if finding.resolved_at is not None or said is None or said.started_at is not None:
         state = "RESOLVED" if finding.resolved_at is not None else "OPEN"
-        raise InvalidState("Nothing of it waits for a second person.", path=_PATH, current_state=state)
+        raise InvalidState("Nothing of it waits for a second person.", path=PATH, current_state=state)
     return said
-
-
-def _check_seen(said: FindingResolution, seen: UUID | None) -> None:
-    if seen is not None and seen != said.id:
-        raise InvalidState(
-            "Something else is said of it by now: look at it, then say yes to that.",
-            path=["input", "resolutionId"],
-            current_state="CHANGED",
-        )
 
 
 async def _check_other(principal: Principal, said: FindingResolution) -> None:
@@ -353,7 +306,7 @@ async def _check_other(principal: Principal, said: FindingResolution) -> None:
         raise Forbidden(
             "You said it yourself; at this amount another person with WORK_FINDINGS must confirm it. If there is "
             f"nobody else, invite a second person (personInvite); {vouching.ADVICE}.",
-            path=_PATH,
+            path=PATH,
         )
 
 

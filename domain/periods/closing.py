@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from tortoise.queryset import QuerySet
 
-from domain.access import vouching
+from domain.access import second, vouching
 from domain.access.holders import same_person
 from domain.access.permissions import Permission
 from domain.access.principal import Principal, Whose, scope_of
@@ -117,6 +117,7 @@ async def confirm(
             f"You proposed it yourself; another person with CLOSE_PERIODS must close it ({vouching.ADVICE}).",
             path=_PATH,
         )
+    await second.check_first_counts(proposed.proposed_by_id, _PATH)
     # Whatever was booked before the month could be closed is there, or undone, when nobody of now still writes.
     if await marks.settled(["ledger_entries"], patience_seconds=patience_seconds) is None:
         raise _busy()

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+from domain.languages import LOCALES
 from domain.models import Merchant
 from domain.periods.months import Month
 from domain.platform.database import rows
-from domain.pse.explanations import LOCALES
 
 
 class Obstacle(StrEnum):

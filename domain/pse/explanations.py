@@ -11,7 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-LOCALES: Final = ("en", "zh-CN", "es", "pt-BR")
+from domain.languages import ENGLISH, LOCALES
+
 _HERE: Final = Path(__file__).parent
 _COMMON: Final = ""
 
@@ -50,7 +51,7 @@ def in_words(pse: str, code: str, locale: str = "en") -> str | None:
     found = explain(pse, code)
     if found is None:
         return None
-    known = locale if locale in LOCALES else "en"
+    known = locale if locale in LOCALES else ENGLISH
     return f"{found.meaning[known]} {found.action[known]}"
 
 

@@ -41,7 +41,6 @@ __all__ = [
     "transfer_returned",
 ]
 _WHY: Final = (5, 500)
-_TYPES: Final = ((b"%PDF-", "application/pdf"), (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
 
 
 async def take(principal: Principal, refund_id: UUID, why: str, cause: Cause) -> Refund:

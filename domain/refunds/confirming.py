@@ -19,7 +19,8 @@ from domain.pse.vocabulary import Declined, NotThere, NotTold, Shown, Standing
 from domain.refunds import news, put_off, refused, schedule, unproven
 from domain.refunds.moves import Note, lock
 from domain.refunds.news import Door, Recorded, Source
-from domain.refunds.record import not_sent, record_locked
+from domain.refunds.record import record_locked
+from domain.refunds.staying import not_sent
 from domain.refunds.work import AskPayment
 
 UNKNOWN: Final = "PAYMENT_UNKNOWN"

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from domain.access import vouching
+from domain.access import second, vouching
 from domain.access.holders import same_person
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -150,7 +150,7 @@ async def _propose_or_confirm(principal: Principal, refund: Refund, attempt: int
         attempt,
     )
     same = found and (found[0]["verdict"], found[0]["pse_reference"]) == (said.verdict, said.pse_reference)
-    if not same or not found[0]["counts"]:
+    if not same or not found[0]["counts"] or await second.suspended({found[0]["proposed_by_id"]} - {None}):
         await _propose(principal, refund, attempt, said, found, cause)
         return False
     proposer = found[0]

@@ -7,11 +7,8 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from tortoise.expressions import F
-
-from domain.cause import WORKER, Cause
+from domain.cause import Cause
 from domain.findings import findings
-from domain.history import events
 from domain.models import Refund
 from domain.models.refunds import State
 from domain.payments import duplicated, external
@@ -29,11 +26,21 @@ from domain.pse.vocabulary import (
     Succeeded,
     Unsent,
 )
-from domain.refunds import call_person, corrected, doubted, intervals, paid_after_end, pse_names, put_off, schedule
-from domain.refunds.doubt_table import UNKNOWN_AGAIN, can_be_asked, capability_of, weighed
+from domain.refunds import (
+    call_person,
+    corrected,
+    doubted,
+    intervals,
+    paid_after_end,
+    pse_names,
+    schedule,
+    staying,
+)
+from domain.refunds.doubt_table import can_be_asked, capability_of, weighed
 from domain.refunds.moves import Note, lock, move
 from domain.refunds.news import Door, Recorded, Source, storable, words_of
 from domain.refunds.states import AT_THE_PSE, SETTLED_FOR_NOW, Agrees, AskAgain, Contradiction, Move, Stay, decide
+from domain.refunds.staying import CALL_SECONDS
 
 _OUTCOME_NAMES: Final = {
     Accepted: "ACCEPTED",
@@ -50,8 +57,6 @@ ended AS (UPDATE attempts a SET ended_at = now(), outcome = $3, code = $4, messa
 SELECT {locked}, EXISTS (SELECT 1 FROM ended) AS ended FROM locked"""
 _EVENT_KINDS: Final = {State.REQUESTED: "UNSENT"}
 _PAID_OR_BACK: Final = (State.SUCCEEDED, State.RETURNED)
-_UNSENT_TRIES_FINDING: Final = 9
-_CALL_SECONDS: Final = 0.0
 
 
 async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
@@ -139,8 +144,8 @@ async def _lock_and_end_attempt(refund_id: UUID, outcome: Outcome, source: Sourc
 
 async def _refuse_stale(refund: Refund) -> Recorded:
     # The lease had passed and somebody else went on. What this worker heard is asked for again, not believed.
-    await schedule.postpone(refund.id, _CALL_SECONDS)
-    return Recorded(refund.state, _CALL_SECONDS, stale=True)
+    await schedule.postpone(refund.id, CALL_SECONDS)
+    return Recorded(refund.state, CALL_SECONDS, stale=True)
 
 
 async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
@@ -153,20 +158,20 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
         case Move(state):
             return await _move(refund, state, outcome, source, cause)
         case Stay():
-            return await _stay(refund, outcome, source, cause)
+            return await staying.stay(refund, outcome, source, cause)
         case AskAgain() if isinstance(outcome, Accepted) and source.door in (Door.ANSWER, Door.REPORT):
             pass  # said before the end came, by another door
         case AskAgain() if isinstance(outcome, Accepted) and source.door is Door.LOOK_UP:
             return await _ask_later(refund, paid_after_end.works_on_it(outcome), cause)
         case AskAgain() if await can_be_asked(refund):
-            await schedule.postpone(refund.id, _CALL_SECONDS)
-            return Recorded(refund.state, _CALL_SECONDS)
+            await schedule.postpone(refund.id, CALL_SECONDS)
+            return Recorded(refund.state, CALL_SECONDS)
         case AskAgain():
             doubt = paid_after_end.works_on_it(outcome) if isinstance(outcome, Accepted) else outcome
             await paid_after_end.open_unasked(refund, doubt, cause)
         case Contradiction() if await doubted.asked_before_it_is_booked(refund, source):
-            await schedule.postpone(refund.id, _CALL_SECONDS)
-            return Recorded(refund.state, _CALL_SECONDS)
+            await schedule.postpone(refund.id, CALL_SECONDS)
+            return Recorded(refund.state, CALL_SECONDS)
         case Contradiction():
             await paid_after_end.book(refund, outcome, cause)
         case Agrees() if (unlike := await doubted.unlike_what_others_said(refund, outcome, source)) is not None:
@@ -176,7 +181,7 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
         case Agrees() if isinstance(outcome, InDoubt) and source.door is Door.LOOK_UP:
             return await _ask_later(refund, outcome, cause)
         case Agrees() if await doubted.asked_before_it_is_given_back(refund, outcome, source):
-            return Recorded(refund.state, _CALL_SECONDS)
+            return Recorded(refund.state, CALL_SECONDS)
         case Agrees() if await doubted.may_be_older(refund, outcome, source):
             await paid_after_end.open_unasked(refund, outcome, cause)
         case Agrees():
@@ -224,10 +229,10 @@ async def _move(refund: Refund, to: State, outcome: Outcome, source: Source, cau
         succeeded_at=outcome.at if isinstance(outcome, Succeeded) else None,
         detail={"door": source.door.value, "attempt": source.attempt},
     )
-    due_in = _due_in(refund, to, source)
+    due_in = staying.due_after(refund, to, source)
     taken = await move(refund, to, cause, news, due_in=due_in, keep_rung=True)
     if to is State.REQUESTED:
-        await _count_unsent(refund, code, message)
+        await staying.count_unsent(refund, code, message)
     else:
         await _close_findings(refund, to)
     return Recorded(to, due_in, taken=taken)
@@ -238,92 +243,3 @@ async def _close_findings(refund: Refund, to: State) -> None:
     if to in SETTLED_FOR_NOW:
         said |= call_person.closed_by_its_decision(refund, to) | paid_after_end.closed_where_it_fits(refund)
     await findings.resolve_of(refund.merchant_id, refund.id, said)
-
-
-def _due_in(refund: Refund, to: State, source: Source) -> float | None:
-    if to is State.PENDING:
-        return intervals.PENDING.delay(0)
-    if to is State.REQUESTED:
-        # Asked and unknown for the first time: send again now. Else the PSE is in trouble: wait longer each time.
-        first = source.door is Door.LOOK_UP and refund.unsent == 0
-        return _CALL_SECONDS if first else intervals.UNSENT.delay(refund.unsent)
-    return None
-
-
-async def not_sent(refund_id: UUID, code: str, message: str, held: Note | None = None) -> Recorded:
-    """What must come before the first send failed, so nothing was sent: try again by the schedule.
-
-    `held`: why it waits, as its history says once.
-    """
-    async with transaction():
-        refund = await lock(refund_id)
-        if refund.state is not State.REQUESTED:
-            return Recorded(refund.state, None)
-        if held is not None:
-            await put_off.note_held(
-                refund, Cause(refund.request_id, WORKER), held.code or code, held.message or message
-            )
-        await _count_unsent(refund, code, message)
-        due_in = intervals.UNSENT.delay(refund.unsent)
-        await schedule.postpone(refund_id, due_in, keep_rung=True)
-    return Recorded(refund.state, due_in)
-
-
-async def _count_unsent(refund: Refund, code: str | None, message: str | None) -> None:
-    await Refund.filter(id=refund.id).update(unsent=F("unsent") + 1)
-    if refund.unsent + 1 == _UNSENT_TRIES_FINDING:
-        await call_person.open_not_sent(refund, refund.unsent + 1, f"{code} {message}")
-
-
-async def _stay(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
-    """Nothing is decided: remember the PSE's reference, note fresh doubt, and ask again by the schedule."""
-    reference = getattr(outcome, "pse_refund_reference", None)
-    if reference is not None and refund.pse_refund_reference is None:
-        await Refund.filter(id=refund.id).update(pse_refund_reference=reference)
-    if source.door is Door.ANSWER and isinstance(outcome, InDoubt):
-        await _note_doubt(refund, outcome, cause)
-    if isinstance(outcome, InDoubt) and outcome.needs_person:
-        code = call_person.NOBODY_KNOWS if outcome.code == UNKNOWN_AGAIN else outcome.code
-        await call_person.call_person(refund, cause, outcome.message, keep_rung=True, code=code)
-        return Recorded(refund.state, intervals.ESCALATION_SECONDS)
-    in_doubt = source.door is Door.LOOK_UP and isinstance(outcome, InDoubt)
-    if refund.state is State.MANUAL and isinstance(outcome, Accepted):
-        await paid_after_end.open_unasked(refund, paid_after_end.works_on_it(outcome), cause)
-    if refund.state is State.MANUAL or (refund.state is State.REQUESTED and not in_doubt):
-        # Whoever asked learned nothing new: REQUESTED keeps its own turn, MANUAL waits for a person.
-        due_in = _CALL_SECONDS if refund.state is State.REQUESTED else None
-        await schedule.postpone(refund.id, due_in)
-        return Recorded(refund.state, due_in)
-    return await _reschedule(refund, source, cause)
-
-
-async def _note_doubt(refund: Refund, outcome: InDoubt, cause: Cause) -> None:
-    await execute("UPDATE refunds SET doubt_since = coalesce(doubt_since, now()), asks = 0 WHERE id = $1", refund.id)
-    refund.asks = 0
-    await events.note(refund, "IN_DOUBT", cause, code=outcome.code, message=outcome.message)
-
-
-async def _reschedule(refund: Refund, source: Source, cause: Cause) -> Recorded:
-    interval = intervals.PENDING if refund.state is State.PENDING else intervals.IN_DOUBT
-    if source.door is Door.LOOK_UP:
-        refund.asks += 1
-        await Refund.filter(id=refund.id).update(asks=refund.asks)
-    tries = await _tries(refund, source)
-    if interval.ended(tries):
-        if refund.state is State.PENDING:
-            await call_person.open_overdue(refund)
-        else:
-            said = "The PSE was asked for a day and gave no clear answer."
-            await call_person.call_person(refund, cause, said, keep_rung=True)
-    due_in = interval.delay(tries)
-    await schedule.postpone(refund.id, due_in, keep_rung=True)
-    return Recorded(refund.state, due_in)
-
-
-async def _tries(refund: Refund, source: Source) -> int:
-    """How often the schedule was used: look-ups, or sends of the same bytes where the PSE cannot be asked."""
-    if source.attempt is None or refund.state is State.PENDING:
-        return refund.asks
-    if (await capability_of(refund)).can_ask(refund.pse_refund_reference):
-        return refund.asks
-    return source.attempt - 1

@@ -7,7 +7,7 @@ import hashlib
 from typing import Final
 from uuid import UUID, uuid4
 
-from domain.access import vouching
+from domain.access import second, vouching
 from domain.access.holders import same_person
 from domain.access.principal import Principal
 from domain.cause import Cause
@@ -35,11 +35,13 @@ async def propose_or_confirm(
 ) -> SettlementProposal | None:
     """Of a locked refund: what another person has said the same of before; None: it was said for the first time.
 
-    Who says something else begins anew. Raises Forbidden, InvalidInput.
+    Who says something else begins anew, and so does who says the same as somebody who is suspended by now. Raises
+    Forbidden, InvalidInput.
     """
     taken = await _taken_at(refund.id)
     found = await SettlementProposal.get_or_none(refund_id=refund.id, withdrawn_at=None)
-    if found is None or found.taken_at_sequence != taken or not _says_the_same(found, evidence):
+    counts = found is not None and found.taken_at_sequence == taken and _says_the_same(found, evidence)
+    if found is None or not counts or await second.suspended([found.proposed_by_id]):
         await _propose(principal, refund, evidence, kind, taken, cause)
         return None
     if await vouching.is_same(principal, found.proposed_by_id, found.proposed_at) or same_person(

@@ -74,12 +74,6 @@ _OTHERS: Final = " UNION ALL ".join(
 )
 
 
-async def of_lines(connection: Connection, name: str, effects: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
-    """The lines of the report of that name with `booked_as`: all of them (`worded`, less what is `told_elsewhere`)."""
-    lines = worded(effects, settled)
-    return without(lines, await told_elsewhere(connection, name, nobodys(lines)))
-
-
 def worded(effects: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     """The lines with `booked_as`, as far as their payments say it.
 

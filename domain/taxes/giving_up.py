@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain.access import vouching
+from domain.access import second, vouching
 from domain.access.holders import same_person
 from domain.access.principal import Principal
 from domain.findings import limits
@@ -55,9 +55,9 @@ async def propose(principal: Principal, row: VatReversal, said: Mapping[str, Any
     return made
 
 
-async def confirmed(principal: Principal, row: VatReversal) -> VatWriteOff:
-    """A second person's yes to what waits of a reversal that is held; the caller does it. Raises Forbidden,
-    InvalidState.
+async def confirmed(principal: Principal, row: VatReversal, seen: UUID | None) -> VatWriteOff:
+    """A second person's yes to what waits of a reversal that is held; the caller does it. `seen`: what they were
+    shown, if that is known; nothing else is confirmed. Raises Forbidden, InvalidState.
     """
     made = await _waiting(row)
     if await vouching.is_same(principal, made.proposed_by_id, made.proposed_at) or same_person(
@@ -68,6 +68,8 @@ async def confirmed(principal: Principal, row: VatReversal) -> VatWriteOff:
             f"else, invite a second person (personInvite); {vouching.ADVICE}.",
             path=_PATH,
         )
+    await second.check_first_counts(made.proposed_by_id, _PATH)
+    second.check_seen(made.id, seen, ["input", "writeOffId"])
     if made.facts != _facts(row):
         raise InvalidState("It has changed since: say it anew.", path=_PATH, current_state="CHANGED")
     await _start(made, principal)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from domain.pse.explanations import LOCALES
+from domain.languages import LOCALES
 
 
 def explained(reason: str | None, locale: str) -> str | None:

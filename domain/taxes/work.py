@@ -129,11 +129,15 @@ async def write_off(principal: Principal, reversal_id: UUID, note: str, cause: C
     return row
 
 
-async def confirm_write_off(principal: Principal, reversal_id: UUID, cause: Cause) -> VatReversal:
-    """A second person's yes to VAT that is given up. Raises Forbidden, NotFound, InvalidInput, InvalidState."""
+async def confirm_write_off(
+    principal: Principal, reversal_id: UUID, cause: Cause, seen: UUID | None = None
+) -> VatReversal:
+    """A second person's yes to VAT that is given up. `seen`: what they were shown, if that is known; nothing else is
+    confirmed. Raises Forbidden, NotFound, InvalidInput, InvalidState.
+    """
     async with transaction():
         row, before = await _held(principal, reversal_id)
-        made = await giving_up.confirmed(principal, row)
+        made = await giving_up.confirmed(principal, row, seen)
         row.note = made.note
         if made.said["how"] == giving_up.WRITE_OFF:
             await moves.lose(row, cause)

@@ -29,7 +29,6 @@ from jobs.cli import (
     endpoints,
     events,
     exports,
-    facts,
     fees,
     findings,
     findings_bulk,
@@ -48,6 +47,7 @@ from jobs.cli import (
     usage,
 )
 from jobs.cli.commands import CommandError
+from jobs.cli.pses import pse
 from jobs.machine.children import ChildError
 from jobs.machine.ports import check_port
 from jobs.machine.up import serving
@@ -60,7 +60,6 @@ app = typer.Typer(
 )
 token = typer.Typer(help="Bearer tokens.", no_args_is_help=True)
 app.add_typer(token, name="token")
-pse = typer.Typer(help="Payment institutions: what they can do and what they say.", no_args_is_help=True)
 app.add_typer(pse, name="pse")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.audit, name="audit")
@@ -319,37 +318,6 @@ def create(
 ) -> None:
     """Make a bearer token. It is shown once."""
     typer.echo(commands.create_token(commands.ready(Settings.read(), need_redis=False), merchant, role, holder, hours))
-
-
-@pse.command("list")
-def list_pses() -> None:
-    """The PSEs that Estorno speaks to."""
-    table = Table("PSE", "Methods", "Report")
-    for row in facts.pses():
-        table.add_row(*row)
-    Console(soft_wrap=False).print(table)
-
-
-@pse.command("capabilities")
-def show_capabilities(
-    name: Annotated[str | None, typer.Argument(help="One PSE; left out: all, and what is published of others.")] = None,
-) -> None:
-    """What each PSE can do for each method, with source and date."""
-    for who, method, able in facts.capabilities_of(name):
-        typer.secho(f"{who} {method}: {able.route}", bold=True)
-        for line in facts.told(able):
-            typer.echo(f"    {line}")
-
-
-@pse.command("explain")
-def explain_code(
-    code: Annotated[str, typer.Argument(help="The code as the PSE or Estorno wrote it.")],
-    name: Annotated[str | None, typer.Option("--pse", help="Whose code it is; left out: everybody's.")] = None,
-    locale: Annotated[str, typer.Option(help="en, zh-CN, es or pt-BR.")] = "en",
-) -> None:
-    """What a code means, whether asking again helps, and what to do."""
-    for line in facts.explained(code, name, locale):
-        typer.echo(line)
 
 
 def _become(module: str, *arguments: str, settings: Settings | None = None) -> NoReturn:

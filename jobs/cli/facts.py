@@ -3,9 +3,9 @@
 import difflib
 from collections.abc import Sequence
 
+from domain.languages import LOCALES
 from domain.pse import capabilities, explanations, registry
 from domain.pse.capabilities import Capability, Route
-from domain.pse.explanations import LOCALES
 from domain.pse.registry import UnknownPse
 from jobs.cli.commands import CommandError
 

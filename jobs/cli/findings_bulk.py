@@ -29,7 +29,7 @@ from jobs.cli.narrowing import (
 
 _WIDTH: Final = 80
 _PREVIEW: Final = """query Preview($filter: FindingFilter!) { findingsPreview(filter: $filter) {
-  count more seen amounts { display currency minorUnits } } }"""
+  count more seen replaces amounts { display currency minorUnits } } }"""
 _RESOLVE: Final = """mutation Resolve($input: FindingsResolveInput!) { findingsResolve(input: $input) {
   resolved waiting refused
   outcomes { confirmed finding { id kind state amount { display } } error { ... on Error { code message } } }
@@ -68,6 +68,8 @@ def bulk(
         _show(told, form)
     if preview or (form != "json" and not told["count"]):
         return
+    if yes and not seen and told["replaces"]:
+        raise CommandError("It would replace what others have said: look at it (--preview), and give its --seen.")
     if not yes and not typer.confirm(f"Is every one of them {reason.upper()}?"):
         raise typer.Exit(1)
     given = {
@@ -101,6 +103,9 @@ def _show(told: Mapping[str, Any], form: str) -> None:
         typer.echo(f"    {one['display']:>24}")
     if told["more"]:
         typer.echo("There are more: these are the oldest; say it again for the next ones.")
+    if told["replaces"]:
+        typer.echo(f"Of {told['replaces']:,}, others have said what became of it, which waits for a second person: you")
+        typer.echo("would replace that. See them: estorno findings list --second anybody")
     typer.echo(f"seen {told['seen']}")
 
 

@@ -21,7 +21,7 @@ app = typer.Typer(help="VAT of refunds: what is to be taken back, by what, until
 _COLUMNS: Final = 80
 _REVERSAL: Final = (
     "id refundId amount { display minorUnits currency } country state reason dueOn ruleName documentNumber documentOn "
-    "period cause soldOn paidOn writeOff { proposedBy note }"
+    "period cause soldOn paidOn writeOff { id proposedBy note }"
 )
 _LIST: Final = f"""query List($first: Int!, $after: String, $filter: VatReversalFilter, $locale: String!) {{
   vatReversals(first: $first, after: $after, filter: $filter) {{
@@ -150,12 +150,16 @@ def write_off(reversal: Reversal, note: Note, told_as: AsFormat = OutputFormat.T
 
 
 @app.command("confirm")
-def confirm(reversal: Reversal, told_as: AsFormat = OutputFormat.TEXT) -> None:
+def confirm(
+    reversal: Reversal,
+    write_off: Annotated[str | None, typer.Option(help="What you saw, and nothing else: `writeOff.id`.")] = None,
+    told_as: AsFormat = OutputFormat.TEXT,
+) -> None:
     """Say yes, as another person, to VAT that somebody gives up.
 
     Example: estorno taxes confirm 0b6f7a52-5d0e-4a39-9c63-2f5a3c1d7e10
     """
-    given = {"reversalId": reversal}
+    given = {"reversalId": reversal, "writeOffId": write_off}
     done = client.ask(Settings.read(), _CONFIRM, input=given)["vatReversalWriteOffConfirm"]
     _answer(told_as, done["reversal"])
 

@@ -27,10 +27,9 @@ from domain.models import Connection
 from domain.platform import metrics, traces
 from domain.platform.secrets import Unsealable
 from domain.platform.wrapping import KeyServiceAway
-from domain.pse.kit import exact
 from domain.pse.registry import connector
 from domain.pse.vocabulary import Credentials, InDoubt, TokenRefused, TokenUnavailable, Unsent
-from jobs.wire import resting
+from jobs.wire import meaning, resting
 from jobs.wire.breaker import Breaker
 from jobs.wire.decoding import ACCEPTED
 from jobs.wire.exchange import CURRENT, Exchange, LeasePassed, LoggedTransport
@@ -39,12 +38,9 @@ from jobs.wire.outside import Outside
 
 _log = structlog.get_logger()
 _FILE_SECONDS_MAX: Final = 1800.0
-_ABOUT_REFUNDS: Final = ("REFUND", "LOOK_UP")
 PREFLIGHT: Final = "PREFLIGHT"
-_ABOUT_ACCESS: Final = (401, 403, 408, 425, 429)
 _UNUSABLE: Final = (Unsealable, ssl.SSLError, KeyError, ValueError)  # sealed with another key, no PEM, one left out
 _CLOSED_AFTER_SECONDS: Final = 5.0  # beyond the longest send
-_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
 @dataclass(slots=True)
@@ -176,10 +172,10 @@ class Sender:
         }
         with traces.span(f"call {connection.pse}", about.request_id, told, is_call=True) as noted:
             answer = await self._over(line, exchange, seconds)
-            noted.attributes["estorno.outcome"] = _outcome(answer)
+            noted.attributes["estorno.outcome"] = meaning.outcome(answer)
             if isinstance(answer, httpx.Response):
                 noted.attributes["http.response.status_code"] = answer.status_code
-        metrics.called(connection.pse, about.purpose, _outcome(answer), watch.seconds)
+        metrics.called(connection.pse, about.purpose, meaning.outcome(answer), watch.seconds)
         if resting.is_news(line.breaker, connection):  # beside the answer, which waits for nobody
             self._beside(resting.tell(connection.id, line.breaker))
         return answer
@@ -192,7 +188,7 @@ class Sender:
                 return Unsent("RESTING", f"Never sent: the PSE is left alone for {wait:.0f} more seconds.")
             async with asyncio.timeout(seconds) as exchange.limit:
                 answer = await line.client.send(exchange.order, auth=line.auth)
-            if answer.status_code >= 500 or _from_somebody_else(answer, exchange.about):
+            if answer.status_code >= 500 or meaning.from_somebody_else(answer, exchange.about):
                 line.breaker.failed(exchange.wait)
             else:
                 line.breaker.worked(exchange.wait)
@@ -210,7 +206,7 @@ class Sender:
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             if exchange.at_the_pse:  # else our own database was slow, and the PSE has nothing to do with it
                 line.breaker.failed()
-            return _meaning(error, exchange)
+            return meaning.meaning_of(error, exchange)
         finally:
             CURRENT.reset(token)
 
@@ -285,37 +281,6 @@ def _tls(credentials: Credentials) -> ssl.SSLContext:
 def _plain_tls() -> ssl.SSLContext:
     # Reading the system's authorities costs more than most calls; connections without secrets of TLS share them.
     return ssl.create_default_context()
-
-
-def _outcome(answer: httpx.Response | Unsent | InDoubt) -> str:
-    """For who counts."""
-    if not isinstance(answer, httpx.Response):
-        return "unsent" if isinstance(answer, Unsent) else "in_doubt"
-    return "accepted" if answer.is_success else "failed" if answer.status_code >= 500 else "refused"
-
-
-def _from_somebody_else(answer: httpx.Response, about: About) -> bool:
-    """Whether a refusal about a refund is none of the PSE's: every PSE explains itself in JSON.
-
-    A wrong address, or a gateway before the PSE, answers so, and no other refund fares better.
-    """
-    return (
-        about.purpose in _ABOUT_REFUNDS
-        and 400 <= answer.status_code < 500
-        and answer.status_code not in _ABOUT_ACCESS
-        and not exact.explained(answer.content)
-    )
-
-
-def _meaning(error: Exception, exchange: Exchange) -> Unsent | InDoubt:
-    said = f"{type(error).__name__}: {error}".rstrip(": ")
-    if not exchange.began or isinstance(error, (*_NEVER_LEFT, httpx.InvalidURL)):
-        return Unsent(_code(error), f"Never sent: {said}")
-    return InDoubt(_code(error), f"No answer: {said}")
-
-
-def _code(error: Exception) -> str:
-    return "TIMEOUT" if isinstance(error, TimeoutError | httpx.TimeoutException) else type(error).__name__.upper()
 
 
 @asynccontextmanager

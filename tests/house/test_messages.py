@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from api.graphql.spoken.languages import ENGLISH, LOCALES
 from api.graphql.spoken.messages import by_code, in_words
 from api.graphql.transport.errors import ErrorCode
+from domain.languages import ENGLISH, LOCALES
 from domain.platform.spoken.book import all_told
 from tests.house import said
 

@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from api.graphql.spoken.languages import LOCALES
 from domain.deliveries import catalogue
+from domain.languages import LOCALES
 from domain.platform.spoken.amounts import in_the_readers_way
 from domain.platform.spoken.book import all_told, told_in
 from domain.refunds.approvals import defaults

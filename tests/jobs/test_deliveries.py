@@ -12,9 +12,9 @@ import standardwebhooks
 
 from domain.access.tokens import Role
 from domain.deliveries import endpoints, replay, rotation
-from domain.deliveries.channels.options import LANGUAGES
 from domain.deliveries.endpoints import Made, NewEndpoint
 from domain.deliveries.replay import Filter
+from domain.languages import LOCALES
 from domain.models import Delivery, DeliveryTry, Endpoint
 from domain.models.deliveries import DeliveryState, EndpointKind, EndpointState
 from domain.platform.database import execute, rows
@@ -141,7 +141,7 @@ async def test_a_test_is_told_in_the_language_of_the_channel() -> None:
     admin = a_person(shop, "dev", Role.ADMIN)
     tools = Tools(Abroad(), KEY)
     async with serving(channels.app()) as url:
-        for language in LANGUAGES:
+        for language in LOCALES:
             robot = NewEndpoint(
                 EndpointKind.WECOM, language, url + channels.paths()["WECOM"], options={"language": language}
             )

@@ -90,7 +90,7 @@ def rows_view(asked: Asked, data: Data) -> Mapping[str, Any]:
 
 def apply_input(asked: Asked) -> Mapping[str, Any]:
     """decisionsApply's."""
-    return {"fileId": asked.path["decisions"], "idempotencyKey": asked.given("key")}
+    return {"fileId": asked.path["decisions"], "idempotencyKey": asked.given("key"), "seen": asked.given("seen")}
 
 
 def applied(asked: Asked, payload: Data) -> Done:

@@ -69,7 +69,6 @@ def _retried(asked: Asked, payload: Data) -> Done:
     return Done(f"/console{_LIST}/{payload['refund']['id']}", _("It is tried again, as this new refund."))
 
 
-_WHY: Final = N_("Say why, in 5 to 500 characters.")
 _RETRY: Final = _post("retry", "", key=True)
 _POSTS: Final = {
     "cancel": _post("cancel", N_("The refund was withdrawn. No money leaves."), key=True),

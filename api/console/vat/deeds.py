@@ -34,6 +34,19 @@ def _write_off(asked: Asked) -> Mapping[str, Any]:
     return {"reversalId": asked.path["reversal"], "note": given.needed(asked, "lost", _WHY)}
 
 
+def _given_up(asked: Asked, payload: Data) -> Done:
+    waits = payload["reversal"]["writeOff"] is not None
+    return _here(asked, _("It is kept; another person must confirm it.") if waits else _("The VAT is booked as lost."))
+
+
+def _confirm(asked: Asked) -> Mapping[str, Any]:
+    return {"reversalId": asked.path["reversal"], "writeOffId": asked.given("writeOff")}
+
+
+def _decline(asked: Asked) -> Mapping[str, Any]:
+    return {"reversalId": asked.path["reversal"], "why": given.needed(asked, "why", _WHY)}
+
+
 def _review(asked: Asked) -> Mapping[str, Any]:
     found: dict[str, Any] = {"reversalId": asked.path["reversal"], "note": given.needed(asked, "note", _WHY)}
     found |= given.left_in(asked, cause="cause", country="country", regime="regime", counterNumber="counterNumber")
@@ -67,10 +80,9 @@ POSTS: Final = {
         "vat/document", _document, lambda asked, payload: _here(asked, _("The document takes the VAT back."))
     ),
     "declare": Post("vat/declare", _declare, lambda asked, payload: _here(asked, _("It stands in the return."))),
-    "write_off": Post(
-        "vat/write_off", _write_off, lambda asked, payload: _here(asked, _("The VAT is booked as lost.")),
-        fields={"note": "lost"},
-    ),
+    "write_off": Post("vat/write_off", _write_off, _given_up, fields={"note": "lost"}),
+    "confirm": Post("vat/confirm", _confirm, lambda asked, payload: _here(asked, _("The VAT is booked as lost."))),
+    "decline": Post("vat/decline", _decline, lambda asked, payload: _here(asked, _("It is not given up."))),
     "review": Post(
         "vat/review", _review, lambda asked, payload: _here(asked, _("It is weighed again with what you said."))
     ),

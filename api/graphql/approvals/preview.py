@@ -6,7 +6,8 @@ from api.graphql.context import Info
 from api.graphql.refunds.mutations import RefundCreateInput
 from api.graphql.refunds.needs import ApprovalCandidate, ApprovalNeed
 from api.graphql.spoken.told import told
-from api.graphql.transport.errors import CapExceededError, errors_of
+from api.graphql.transport.errors import CapExceededError
+from api.graphql.transport.problems import errors_of
 from api.graphql.transport.scalars import Money
 from domain.access.principal import Principal
 from domain.refunds import preview as domain_preview

@@ -18,7 +18,7 @@ from api.graphql.exports.types import (
 from api.graphql.findings.inputs import FindingFilter
 from api.graphql.refunds.events import RefundStatus
 from api.graphql.refunds.filters import PaymentMethod, RefundReason
-from api.graphql.spoken.languages import ENGLISH, locale_of
+from api.graphql.spoken.languages import locale_of
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import ExportError
@@ -27,6 +27,7 @@ from api.graphql.transport.scalars import CurrencyCode, Date, MoneyInput
 from domain.access.principal import Principal
 from domain.exports import asked, batches, decisions
 from domain.exports.asked import Format, Kind, WantedRows
+from domain.languages import ENGLISH
 from domain.models.refunds import Reason, State
 from domain.problems import InvalidInput
 from domain.pse.vocabulary import Method
@@ -111,6 +112,11 @@ class ExportCreatePayload:
 class DecisionsApplyInput:
     file_id: strawberry.ID = strawberry.field(description="Of fileAnnounce, with the purpose DECISIONS.")
     idempotency_key: str
+    seen: str | None = strawberry.field(
+        default=None,
+        description="As decisionsPreview told it: is something else said by now, nothing is done. Left out, nothing is "
+        "done either where it would replace what others have said, which waits for a second person.",
+    )
 
 
 @strawberry.type(description="`batch` is null exactly when `errors` is not empty.")
@@ -147,7 +153,8 @@ class ExportQuery:
         left = [one for one in found if one.row > after_row]
         told = await decisions.foresee(principal, left[: bounded(first)], several, {})
         rows = [DecisionRow.of(one) for one in told]
-        return DecisionsPreview(total=len(found), rows=rows, more=len(left) > first)
+        seen, replaces = await batches.seen_of(principal, found)
+        return DecisionsPreview(total=len(found), rows=rows, more=len(left) > first, seen=seen, replaces=replaces)
 
     @strawberry.field(
         description="A sheet of decisions that is applied; null when there is none. Needs WORK_FINDINGS in all stores."
@@ -187,5 +194,6 @@ async def _export_create(info: Info, input: ExportCreateInput) -> ExportCreatePa
 async def _decisions_apply(info: Info, input: DecisionsApplyInput) -> DecisionsApplyPayload:
     context = info.context
     file_id = ids.uuid_of(input.file_id, ["input", "fileId"])
-    made = await batches.apply(context.principal, file_id, input.idempotency_key, context.settings, context.cause)
+    asker, settings = context.principal, context.settings
+    made = await batches.apply(asker, file_id, input.idempotency_key, settings, context.cause, input.seen)
     return DecisionsApplyPayload(batch=DecisionBatch.of(made), errors=[], request_id=context.request_id)

@@ -116,6 +116,11 @@ class DecisionsPreview:
     total: int = strawberry.field(description="Rows of the file that say something.")
     rows: list[DecisionRow] = strawberry.field(description="The first of them behind `afterRow`.")
     more: bool
+    seen: str = strawberry.field(description="A digest of what waits for a second person: give it to decisionsApply.")
+    replaces: int = strawberry.field(
+        description="Of how many findings of the whole file others have said what became of them, which waits for a "
+        "second person and would be replaced."
+    )
 
 
 @strawberry.type(description="A sheet of decisions that is applied; ask again until it is DONE or FAILED.")

@@ -49,7 +49,13 @@ class FindingsPreview:
     count: int = strawberry.field(description="At most 1,000, the oldest first.")
     amounts: list[Money] = strawberry.field(description="What they add up to, a sum for each currency.")
     more: bool = strawberry.field(description="There are more than are taken at once.")
-    seen: str = strawberry.field(description="A digest of which they are: give it to findingsResolve.")
+    seen: str = strawberry.field(
+        description="A digest of which they are, and of what waits for a second person: give it to findingsResolve."
+    )
+    replaces: int = strawberry.field(
+        description="Of how many of them others have said what became of it, which waits for a second person and would "
+        "be replaced."
+    )
 
 
 @strawberry.type
@@ -114,7 +120,9 @@ class FindingQuery:
         principal = info.context.principal
         told = await bulk.preview(principal, filter.parsed(principal))
         amounts = [Money.of_sum(amount, currency) for currency, amount in sorted(told.amounts.items())]
-        return FindingsPreview(count=told.count, amounts=amounts, more=told.more, seen=told.seen)
+        return FindingsPreview(
+            count=told.count, amounts=amounts, more=told.more, seen=told.seen, replaces=told.replaces
+        )
 
     @strawberry.field(
         description="What findingResolve would book of one finding, and whether another person would have to confirm "

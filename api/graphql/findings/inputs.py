@@ -221,6 +221,7 @@ class FindingsResolveInput:
     idempotency_key: str = strawberry.field(description="16-200 characters; sent again, none is resolved twice.")
     seen: str | None = strawberry.field(
         default=None,
-        description="As findingsPreview told it: are there others now, though as many, nothing is done. Left out, the "
-        "count alone rules, and a finding that nobody looked at may be resolved.",
+        description="As findingsPreview told it: are there others now, though as many, or is something else said of "
+        "one, nothing is done. Left out, the count alone rules, a finding that nobody looked at may be resolved, and "
+        "where what others have said would be replaced nothing is done.",
     )

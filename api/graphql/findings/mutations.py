@@ -17,7 +17,8 @@ from api.graphql.findings.inputs import (
 from api.graphql.findings.types import Finding
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
-from api.graphql.transport.errors import FindingError, errors_of
+from api.graphql.transport.errors import FindingError
+from api.graphql.transport.problems import errors_of
 from domain.findings import bulk, tasks, work
 from domain.findings.bulk import BulkOutcome, SeenFindings
 from domain.models import Finding as Row

@@ -1,13 +1,9 @@
 """In which language people read what is told: the field's `locale`, else what the request's Accept-Language wants."""
 
-from typing import Final
-
 from api.http import languages
 from domain.findings import kinds
+from domain.languages import LOCALES
 from domain.problems import InvalidInput
-
-LOCALES: Final = kinds.LOCALES
-ENGLISH: Final = LOCALES[0]
 
 
 def locale_of(asked: str | None, spoken: str | None = None) -> str:

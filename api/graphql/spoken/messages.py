@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from api.graphql.spoken.languages import ENGLISH
+from domain.languages import ENGLISH
 from domain.platform.spoken.amounts import in_the_readers_way
 from domain.platform.spoken.book import all_told
 

@@ -199,10 +199,6 @@ def _query(principal: Principal, wanted: VatReversalFilter | None) -> QuerySet[V
     return query.filter(**{name: value for name, value in named.items() if value is not None})
 
 
-def _id(given: str | None, name: str) -> UUID | None:
-    return ids.uuid_of(given, ["filter", name]) if given else None
-
-
 @strawberry.type
 class TaxMutation:
     @strawberry.mutation(description="Say which tax document takes the VAT of a refund back. Needs KEEP_BOOKS.")

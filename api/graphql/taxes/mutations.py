@@ -47,6 +47,11 @@ class VatReversalWriteOffInput:
 @strawberry.input
 class VatReversalWriteOffConfirmInput:
     reversal_id: strawberry.ID
+    write_off_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="The `id` of the `writeOff` that you saw: where something else is said by now, nothing is done. "
+        "Left out, whatever is said of the reversal then is confirmed.",
+    )
 
 
 @strawberry.input
@@ -211,7 +216,8 @@ async def write_off(info: Info, input: VatReversalWriteOffInput) -> VatReversalP
 @answering(VatReversalPayload)
 async def write_off_confirm(info: Info, input: VatReversalWriteOffConfirmInput) -> VatReversalPayload:
     context, reversal = info.context, ids.uuid_of(input.reversal_id, _ID)
-    return _done(info, await work.confirm_write_off(context.principal, reversal, context.cause))
+    seen = ids.uuid_of(input.write_off_id, ["input", "writeOffId"]) if input.write_off_id is not None else None
+    return _done(info, await work.confirm_write_off(context.principal, reversal, context.cause, seen))
 
 
 @answering(VatReversalPayload)

@@ -137,13 +137,15 @@ async def _documents_of(reversals: Sequence[UUID], first: int) -> Mapping[UUID, 
 
 @strawberry.type(description="That VAT is given up: it waits for a second person's yes.")
 class VatWriteOff:
+    id: strawberry.ID
     note: str
     proposed_by: str
     proposed_at: DateTime
 
     @classmethod
     def of(cls, row: WriteOffRow) -> "VatWriteOff":
-        return cls(note=row.note, proposed_by=row.proposed_by, proposed_at=DateTime(row.proposed_at))
+        who, when = row.proposed_by, DateTime(row.proposed_at)
+        return cls(id=strawberry.ID(str(row.id)), note=row.note, proposed_by=who, proposed_at=when)
 
 
 @strawberry.type(name="VatReversal", description="The VAT of one refund that has left.")

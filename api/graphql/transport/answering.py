@@ -9,7 +9,7 @@ from uuid import UUID
 
 from api.graphql.context import Info
 from api.graphql.transport import ids, noted
-from api.graphql.transport.errors import errors_of
+from api.graphql.transport.problems import errors_of
 from domain.access import policies
 from domain.batches import batches
 from domain.platform import idempotency

@@ -1,6 +1,6 @@
 """How much one GraphQL document may ask for: said before any rule of the specification walks through it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from api.graphql.transport.cost import Count, Counter, Limits
 from api.graphql.transport.values import refused_literals
 
 __all__ = ["Limits", "DocumentVerdict", "check", "check_cost"]
+_Verdict = tuple[str, int, int, str]  # of what, how much there is, how much there may be, and what is said then
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,17 @@ def _directives(document: DocumentNode) -> int:
 def _exceeded(
     operation: OperationDefinitionNode, count: Count, limits: Limits, *, with_cost: bool
 ) -> list[GraphQLError]:
-    cost, leaves = (count.cost.fixed, count.leaves.fixed) if with_cost else (0, 0)
-    asked = count.introspection
     verdicts = (
+        *_of_fields(count, limits),
+        *(_of_answers(count, limits) if with_cost else ()),
+        *_of_deeds(count, limits),
+    )
+    return [exceeded(name, most, message, operation) for name, found, most, message in verdicts if found > most]
+
+
+def _of_fields(count: Count, limits: Limits) -> Sequence[_Verdict]:
+    """How it is written."""
+    return (
         (
             "depth",
             count.depth,
@@ -135,6 +144,13 @@ def _exceeded(
             limits.aliases,
             f"The operation has {_shown(count.aliases)} aliases; {limits.aliases} are allowed.",
         ),
+    )
+
+
+def _of_answers(count: Count, limits: Limits) -> Sequence[_Verdict]:
+    """How much it may be answered."""
+    cost, leaves = count.cost.fixed, count.leaves.fixed
+    return (
         (
             "objects",
             cost,
@@ -148,6 +164,13 @@ def _exceeded(
             f"The operation may return {_shown(leaves)} values; {limits.leaves} are allowed. "
             "Lower `first` or select fewer fields.",
         ),
+    )
+
+
+def _of_deeds(count: Count, limits: Limits) -> Sequence[_Verdict]:
+    """What is asked for once in a request."""
+    asked = count.introspection
+    return (
         ("schemas", asked.schemas, 1, "`__schema` may be asked for once in an operation."),
         ("types", asked.types, limits.types, f"`__type` may be asked for {limits.types} times in an operation."),
         ("introspectionAliases", asked.aliases, 0, "No field may have an alias within `__schema` or `__type`."),
@@ -159,7 +182,6 @@ def _exceeded(
             "so that each has its own answer and can be tried again alone.",
         ),
     )
-    return [exceeded(name, most, message, operation) for name, found, most, message in verdicts if found > most]
 
 
 def _shown(number: int) -> str:

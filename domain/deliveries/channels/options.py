@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
+from domain.languages import LOCALES
 from domain.models.deliveries import EndpointKind
 from domain.problems import InvalidInput
 
 LANGUAGE: Final = "language"
-LANGUAGES: Final = ("en", "zh-CN", "es", "pt-BR")
 _KEYWORD: Final = "keyword"
 _MENTIONS: Final = "mentions"
 NAMES: Final[Mapping[EndpointKind, frozenset[str]]] = {
@@ -34,6 +34,6 @@ def checked(kind: EndpointKind, given: Mapping[str, str]) -> dict[str, str]:
             raise InvalidInput(f"{kind} has no option {name[:64]}; it has: {known}.", path=["input", "options"])
         if len(value) > _VALUE_MAX or not value.isprintable():
             raise InvalidInput(f"An option has up to {_VALUE_MAX} printable characters.", path=["input", "options"])
-        if name == LANGUAGE and value and value not in LANGUAGES:
+        if name == LANGUAGE and value and value not in LOCALES:
             raise InvalidInput("A channel's language is en, zh-CN, es or pt-BR.", path=["input", "options"])
     return dict(given)

@@ -9,11 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from domain.languages import ENGLISH, LOCALES
 from domain.platform.sentences import Phrasebook
 from domain.platform.spoken.amounts import in_the_readers_way
 
-ENGLISH: Final = "en"
-LOCALES: Final = (ENGLISH, "zh-CN", "es", "pt-BR")
 _HERE: Final = Path(__file__).parent
 _REFUSALS: Final = (_HERE / "messages.toml", _HERE / "readings.toml")
 

@@ -16,7 +16,7 @@ from domain.pse.adyen.zones import Zones
 from domain.pse.kit import exact, plain
 from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row, check_paid_in, currency_of, decimal_of
 from domain.pse.kit.plain import Plain
-from domain.pse.kit.tables import refuse_cut
+from domain.pse.kit.texts import refuse_cut
 from domain.pse.reporting import BadReport, ReportFile
 
 GROSS: Final = ("Gross Debit (GC)", "Gross Credit (GC)")

@@ -6,7 +6,6 @@ are read as text first, one by one; what passes goes to a file of columns, for p
 
 import csv
 import io
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import polars as pl
 
+from domain.pse.kit import texts
 from domain.pse.kit.cells import BadCell, BadRow, Row
 from domain.pse.kit.plain import Plain, pieces
 from domain.pse.kit.unclear import Unclear
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
 # The column that `read` adds: what in the row nobody understands, in the row's own words; "" where all is clear.
 UNCLEAR: Final = "unclear"
 _BLANK: Final = " \t\r\n\x1a"
-_LOOKED_AT: Final = 65_536  # bytes: as many as a line of headings may have
-_UTF_16_SEEN: Final = 64  # bytes: it has a zero in every second one
-_UTF_16: Final = "the file is UTF-16; save it as UTF-8, or fetch it again."
-_NO_TEXT: Final[Mapping[bytes, str]] = {
-    b"\x1f\x8b": "the file is packed (gzip): unpack it.",
-    b"PK\x03\x04": "the file is packed (ZIP), or XLSX: unpack it, or set the report's format to CSV at the PSE.",
-    b"\xff\xfe": _UTF_16,
-    b"\xfe\xff": _UTF_16,
-    b"%PDF": "the file is a PDF; the report is wanted as CSV.",
-    b"<": "the file is a page of the web, and no report; fetch it again.",
-    b"{": "the file is JSON; the report is wanted as CSV.",
-}
 _CHUNK_ROWS: Final = 50_000
 _RUNS_MAX: Final = 500  # of rows that are good, or not: more are sooner looked at one by one
 _CELL_CHARACTERS_MAX: Final = 131_072
@@ -129,38 +117,9 @@ def _columns(layout: Layout) -> Sequence[str]:
     return (*layout.needed, *layout.optional, UNCLEAR)
 
 
-def ends_with_newline(file: ReportFile) -> bool:
-    """Whether the last row of a file that is not empty is whole."""
-    with file.path.open("rb") as raw:
-        raw.seek(-min(2, file.path.stat().st_size), os.SEEK_END)
-        return raw.read().removesuffix(b"\x1a").endswith(b"\n")
-
-
-def check_text(file: ReportFile) -> None:
-    """Raises BadReport for a file that is none, or no text in lines, and says what it is."""
-    with file.path.open("rb") as raw:
-        begins = raw.read(_LOOKED_AT)
-    if not begins:
-        raise BadReport(file.name, "the file is empty; fetch it again.")
-    for mark, said in _NO_TEXT.items():
-        if begins.startswith(mark):
-            raise BadReport(file.name, said)
-    if b"\x00" in begins[:_UTF_16_SEEN]:
-        raise BadReport(file.name, f"the file has zero bytes where text should be. Perhaps {_UTF_16}")
-    if b"\n" not in begins and b"\r" in begins:
-        raise BadReport(file.name, "its lines end with a carriage return alone: save it with line feeds.")
-
-
-def refuse_cut(file: ReportFile, completeness: str | None) -> None:
-    """Raises BadReport where neither totals nor a last line break say that the last row is whole."""
-    if completeness is None and not ends_with_newline(file):
-        said = "the file does not end with a line break, and no totals prove it whole: it was cut; fetch it again."
-        raise BadReport(file.name, said)
-
-
 def _whole(file: ReportFile, layout: Layout) -> None:
-    check_text(file)
-    if layout.ends_with_newline and not ends_with_newline(file):
+    texts.check_text(file)
+    if layout.ends_with_newline and not texts.ends_with_newline(file):
         raise BadReport(file.name, "the file does not end with a line break: it was cut; fetch it again.")
 
 
@@ -168,7 +127,7 @@ def _header(file: ReportFile, layout: Layout, text: io.TextIOBase) -> tuple[str,
     try:
         lines = [text.readline() for _ in range(layout.header_line)]
     except UnicodeDecodeError as error:
-        raise _not_utf8(file) from error
+        raise texts.not_utf8(file) from error
     split = {mark: next(csv.reader([lines[-1]], delimiter=mark), []) for mark in layout.separators}
     separator, header = max(split.items(), key=lambda one: sum(name in one[1] for name in layout.needed))
     for name in (*layout.needed, *layout.optional):
@@ -188,16 +147,6 @@ def _another_layout(file: ReportFile, layout: Layout, first: str, missing: str) 
     return BadReport(file.name, f"the column is missing.{wanted}", line=layout.header_line, column=missing)
 
 
-def _not_utf8(file: ReportFile) -> BadReport:
-    with file.path.open("rb") as raw:
-        for number, line in enumerate(raw, start=1):
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                return BadReport(file.name, "the line is not UTF-8; fetch the file again.", line=number)
-    return BadReport(file.name, "the file is not UTF-8; fetch it again.")
-
-
 def _records(file: ReportFile, reader: "Reader", layout: Layout, behind: int = 0) -> Iterator[tuple[int, list[str]]]:
     """Each record behind the header with the line it begins on; the reader begins `behind` so many lines."""
     begins = behind + 1
@@ -208,7 +157,7 @@ def _records(file: ReportFile, reader: "Reader", layout: Layout, behind: int = 0
                 yield begins, record
             begins = behind + reader.line_num + 1
     except UnicodeDecodeError as error:
-        raise _not_utf8(file) from error
+        raise texts.not_utf8(file) from error
     except csv.Error as error:
         raise BadReport(file.name, f"the row is not CSV ({error}); fetch it again.", line=begins) from error
 

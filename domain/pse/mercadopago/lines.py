@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from domain.pse.kit.tables import check_text
+from domain.pse.kit.texts import check_text
 from domain.pse.mercadopago import release, settlement
 from domain.pse.mercadopago.cells import headings, mended
 from domain.pse.reporting import ReadReport, ReportFile

@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from domain.money import EXPONENTS
-from domain.pse.kit import tables
+from domain.pse.kit import tables, texts
 from domain.pse.kit.canonical import decimals
 from domain.pse.kit.unclear import Unclear, counted
 from domain.pse.mercadopago.account import currency_of, is_detailed
@@ -38,7 +38,7 @@ def lines(file: ReportFile, period: Period) -> ReadReport:
     unclear = Unclear()
     rows = tables.read(file, _LAYOUT, control.check, unclear, control.plain())
     completeness = control.completeness()
-    tables.refuse_cut(file, completeness)
+    texts.refuse_cut(file, completeness)
     read = _read(rows, control, currency, own_reference(detailed=is_detailed(file)))
     made = canonical(read, period)
     words = [*unclear.told(), *counted(read, pl.col("_unclear"))]

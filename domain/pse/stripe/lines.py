@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from domain.money import EXPONENTS
-from domain.pse.kit import canonical, cells, plain, tables
+from domain.pse.kit import canonical, cells, plain, tables, texts
 from domain.pse.kit.canonical import filled
 from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadRow, Row
 from domain.pse.kit.plain import Plain
@@ -44,7 +44,7 @@ def lines(file: ReportFile, period: Period) -> ReadReport:
 
     rows = tables.read(file, LAYOUT, check, unclear, Plain(_is_plain(), payouts.add_all))
     proof, against = payouts.proof(file)
-    tables.refuse_cut(file, proof)
+    texts.refuse_cut(file, proof)
     return ReadReport(_lines(rows, period), proof, against, unclear.told(), payouts=payouts.beside())
 
 

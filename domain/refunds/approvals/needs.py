@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from domain.access import second
 from domain.models import Approval, ApprovalNeeds, Refund
 from domain.money import Money
 from domain.platform.database import execute
@@ -91,9 +92,11 @@ def wanted_of(row: ApprovalNeeds | None) -> tuple[Need, ...]:
 
 
 async def said_to(row: ApprovalNeeds) -> list[Yes]:
-    """Every yes that counts, in order."""
+    """Every yes that counts, in order: none of somebody who is suspended by now, or by a right that such a one lent."""
     found = await Approval.filter(needs_id=row.id, decision="YES").order_by("decided_at", "id")
-    return [Yes(frozenset(one.counts_as or ())) for one in found]
+    whose = [{party for party in (one.decided_by_id, one.delegated_by_id) if party is not None} for one in found]
+    gone = await second.suspended({party for parties in whose for party in parties})
+    return [Yes(frozenset(one.counts_as or ())) for one, of in zip(found, whose, strict=True) if gone.isdisjoint(of)]
 
 
 async def of_locked(refund: Refund, fingerprint: str | None, barred: Iterable[UUID]) -> ApprovalNeeds:

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from tortoise.queryset import QuerySet
 
-from domain.access import merchants, roles, vouching
+from domain.access import merchants, roles, second, vouching
 from domain.access.holders import same_person
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -116,6 +116,7 @@ async def confirm(principal: Principal, rule_id: UUID, cause: Cause) -> Approval
                 "nobody else, invite a second person (personInvite with the role ADMIN).",
                 path=_PATH,
             )
+        await second.check_first_counts(row.proposed_by_id, _PATH)
         before = await ApprovalRule.get_or_none(
             merchant_id=row.merchant_id, kind=row.kind, name=row.name, started_at__isnull=False, ended_at=None
         )

@@ -165,12 +165,8 @@ def decide(rules: Iterable[Rule], facts: Facts) -> Requirement:
     return Requirement(tuple(needs), tuple(unknown))
 
 
-def matches(when: When, facts: Facts) -> bool | None:
-    """Whether all conditions hold; None: what is known does not say."""
-    return _all(tuple(_conditions(when)), facts)
-
-
 def _all(conditions: tuple["Condition", ...], facts: Facts) -> bool | None:
+    """Whether all of them hold; None: what is known does not say."""
     known: bool | None = True
     for condition in conditions:
         answer = condition(facts)

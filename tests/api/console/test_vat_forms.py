@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Mapping
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from domain.access.tokens import Role
 from domain.models import Export, TaxDocument, VatReversal
 from domain.models.taxes import ReversalState
+from domain.taxes import work
 from tests.api.console.conftest import Browser
 from tests.domain.taxes.world import a_sale_refunded, named
-from tests.kit.factories import a_payment
+from tests.kit.factories import CAUSE, a_payment, a_person
 from tests.kit.nights import today
 
 
@@ -67,6 +70,25 @@ async def test_a_reversal_is_weighed_again_and_written_off(browser: Browser) -> 
     short = await browser.send(path, "write_off", {"lost": "abc"})
     assert (short.status_code, 'href="#write_off-lost"' in short.text) == (422, True)
     await _done(browser, path, "write_off", {"lost": "The invoice cannot be found."})
+    assert await _state(reversal) is ReversalState.NOT_RECOVERABLE
+
+
+async def test_vat_above_the_limit_that_somebody_gives_up_is_confirmed_as_it_was_seen_by_another(
+    browser: Browser,
+) -> None:
+    payment = await named(await a_payment(browser.shop, amount=2_000_000, tax=300_000), "NF-1")
+    _, reversal = await a_sale_refunded(browser.shop, payment, 900_000)
+    path = f"/vat/reversals/{reversal.id}"
+    kept = await _done(browser, path, "write_off", {"lost": "The invoice cannot be found."})
+    assert ("It is kept; another person must confirm it." in kept, "I say so, too" in kept) == (True, True)
+    assert (await browser.send(path, "confirm", {})).status_code == 422  # by themselves
+    await _done(browser, path, "decline", {"why": "A slip of mine."})
+    bia = a_person(browser.shop, "Bia", Role.ACCOUNTANT)
+    await work.write_off(bia, reversal.id, "Nobody has the invoice.", CAUSE)
+    assert "Nobody has the invoice." in await browser.page(path)
+    assert (await browser.send(path, "confirm", {}, writeOff=str(uuid4()))).status_code == 422  # not what was shown
+    assert await _state(reversal) is not ReversalState.NOT_RECOVERABLE
+    await _done(browser, path, "confirm", {})
     assert await _state(reversal) is ReversalState.NOT_RECOVERABLE
 
 

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.access import people, sessions
+from domain.access.people import PersonState
 from domain.access.permissions import Permission
 from domain.access.principal import Principal, reach_of
 from domain.access.tokens import Role
@@ -20,7 +21,7 @@ from domain.batches import applying, batches, judging, lines, reading, results
 from domain.batches.columns import SheetKind
 from domain.due import DUE
 from domain.files.kinds import RULES
-from domain.models import Batch, BatchRow, Deed, File, Payment, Refund
+from domain.models import Batch, BatchRow, Deed, File, Payment, Person, Refund
 from domain.models.files import Purpose
 from domain.platform.database import execute, rows
 from domain.platform.settings import Settings
@@ -31,7 +32,7 @@ from jobs import batches as jobs
 from tests.api.conftest import Asker, Enter, following, statements
 from tests.conftest import Database
 from tests.kit import forked
-from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_refund, an_answer
+from tests.kit.factories import CAUSE, OwnerRows, Shop, a_key, a_payment, a_refund, an_answer
 from tests.kit.world import quick_settings
 
 _ERRORS = "errors { __typename ... on Error { code message path } }"
@@ -323,6 +324,19 @@ async def test_a_part_that_somebody_confirmed_who_signed_in_by_ones_link_is_ones
     await batches.confirm(invented, UUID(first["id"]), first["digest"], CAUSE)
     (error,) = (await _confirmed(boss, second))["errors"]
     assert "3 rows (from 3 on), with what you confirmed alone within a day" in error["message"]
+
+
+async def test_a_sheet_of_somebody_who_is_suspended_by_now_is_handed_in_anew(
+    enter: Enter, settings: Settings, owner_rows: OwnerRows
+) -> None:
+    boss = await enter(Role.ADMINISTRATOR, holder="Ana")
+    await _orders(boss.shop, 10_000)
+    sheet = await _judged(boss, settings, _sheet("A1;10,00;BRL"))
+    person, _ = await people.make(boss.shop.id, "Um", "um@example.com", [("REQUESTER", None)], "tester")
+    await owner_rows("UPDATE batches SET party = $1, created_by = 'Um <um@example.com>'", person.id)
+    await Person.filter(id=person.id).update(state=PersonState.SUSPENDED)
+    (error,) = (await _confirmed(boss, sheet))["errors"]
+    assert error["message"].startswith("Whoever handed it in is suspended")
 
 
 async def test_a_sheet_is_called_off_before_and_while_it_is_worked_off(enter: Enter, settings: Settings) -> None:

@@ -58,7 +58,7 @@ _ANNOUNCE = f"""mutation A($input: FileAnnounceInput!) {{ fileAnnounce(input: $i
   file {{ id }} uploadPath {_ERRORS} }} }}"""
 _PREVIEW = """query P($file: ID!, $first: Int! = 100, $after: Int! = 0) {
   decisionsPreview(fileId: $file, first: $first, afterRow: $after) {
-    total more rows { row findingId outcome code said } } }"""
+    total more seen replaces rows { row findingId outcome code said } } }"""
 _BATCH = "id state rowsDone rowsTotal problem rows { row findingId outcome code said }"
 _APPLY = f"""mutation D($input: DecisionsApplyInput!) {{ decisionsApply(input: $input) {{
   batch {{ {_BATCH} }} {_ERRORS} }} }}"""
@@ -216,6 +216,32 @@ async def test_findings_go_out_come_back_filled_in_and_are_resolved_row_by_row(
     assert [(one["outcome"], one["code"]) for one in last["rows"]] == [("RESOLVED", None), ("REFUSED", "INVALID_INPUT")]
     assert (await FindingResolution.get(finding_id=fine.id)).note == "São iguais, afinal."
     assert await Deed.filter(operation="decisionsApply", object_kind="decisions").count() == 3
+
+
+async def test_a_sheet_replaces_what_others_have_said_where_that_was_seen_and_tells_of_it_before(
+    enter: Enter, settings: Settings
+) -> None:
+    asker = await enter(Role.ACCOUNTANT)
+    large = await _taken(asker.shop, 150_000, "MED1")
+    bia = a_person(asker.shop, "Bia", Role.ACCOUNTANT)
+    await work.resolve(bia, large.id, Resolution(ClosingReason.CHARGEBACK, "As the bank says."), CAUSE)
+    _, given = await _exported(asker, settings, "FINDINGS", "XLSX")
+    (row,) = _sheet(given)
+    file = await _sent(asker, _workbook([{**row, "Decision": "WRITE_OFF", "Note": "As the statement says."}]))
+    told = await asker.ask(_PREVIEW.replace("said", 'said(locale: "es")'), file=file)
+    assert (told["replaces"], told["rows"][0]["outcome"]) == (1, "WAITS")
+    assert told["rows"][0]["said"] == "Otra persona debe confirmarlo. Reemplaza lo que ha dicho Bia (CHARGEBACK)."
+    (error,) = (await asker.ask(_APPLY, input={"fileId": file, "idempotencyKey": a_key()}))["errors"]
+    assert (error["code"], error["path"]) == ("INVALID_INPUT", ["input", "seen"])
+    apply = {"fileId": file, "seen": told["seen"]}
+    await work.resolve(bia, large.id, Resolution(ClosingReason.FEE, "As the bank says."), CAUSE)
+    (error,) = (await asker.ask(_APPLY, input={**apply, "idempotencyKey": a_key()}))["errors"]
+    assert error["message"].startswith("Something else waits")
+    apply["seen"] = (await asker.ask(_PREVIEW, file=file))["seen"]
+    done = (await asker.ask(_APPLY, input={**apply, "idempotencyKey": a_key()}))["batch"]
+    assert [one["outcome"] for one in done["rows"]] == ["WAITS"]
+    waits = await FindingResolution.get(finding_id=large.id, started_at=None, ended_at=None)
+    assert waits.reason == ClosingReason.WRITE_OFF
 
 
 async def test_every_kind_goes_out_in_every_format_whole_exact_and_run_by_no_program(

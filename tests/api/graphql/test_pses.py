@@ -2,9 +2,9 @@
 
 import pytest
 
+from domain.languages import LOCALES
 from domain.pse import capabilities, explanations, registry
 from domain.pse.capabilities import Route
-from domain.pse.explanations import LOCALES
 from jobs.cli import facts
 from jobs.cli.commands import CommandError
 from tests.api.conftest import Enter

@@ -15,8 +15,8 @@ from domain.alerts.digest_words import DayDigest
 from domain.alerts.words import AlertReader
 from domain.deliveries.channels import email, wording
 from domain.deliveries.channels.channel import Address, Message
-from domain.deliveries.channels.options import LANGUAGES
 from domain.deliveries.channels.robots import ROBOTS
+from domain.languages import LOCALES
 from domain.models import Alert
 from domain.models.alerts import AlertKind, Severity, What
 from domain.models.deliveries import EndpointKind
@@ -80,7 +80,7 @@ def _links(text: str) -> list[str]:
 @pytest.mark.parametrize("typed", TYPED)
 def test_no_channel_makes_a_link_of_what_somebody_has_typed(typed: str) -> None:
     kinds = (AlertKind.REFUND_FAILED, AlertKind.CHANNEL_FAILING, AlertKind.FINDING, AlertKind.PSE_DOWN)
-    messages = [_message(typed, language, kind) for language in LANGUAGES for kind in kinds] + [_digest(typed)]
+    messages = [_message(typed, language, kind) for language in LOCALES for kind in kinds] + [_digest(typed)]
     assert wording.named(typed).strip(), "It is read all the same."
     for message in messages:
         for kind, channel in ROBOTS.items():

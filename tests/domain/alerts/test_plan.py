@@ -13,6 +13,7 @@ from domain.alerts.plan import PlannedMessage, Reached
 from domain.alerts.rules import HeldRule
 from domain.alerts.words import AlertReader
 from domain.findings.kinds import FindingKind
+from domain.languages import LOCALES
 from domain.models import Alert
 from domain.models.alerts import AlertKind, Mode, Severity, What
 
@@ -178,7 +179,7 @@ def test_the_least_of_several_thresholds_is_what_is_looked_for() -> None:
     assert found.hours == ([merchant], [4], rules.WAITING_HOURS)
 
 
-@pytest.mark.parametrize("language", kinds.LOCALES)
+@pytest.mark.parametrize("language", LOCALES)
 @pytest.mark.parametrize("kind", list(AlertKind))
 def test_every_kind_is_said_whole_in_every_language_and_nothing_that_others_named_is_markup(
     kind: AlertKind, language: str

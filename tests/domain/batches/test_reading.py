@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from domain.batches import amounts, columns, lines, reading, sheets
 from domain.batches.amounts import Decimals
-from domain.batches.columns import COLUMNS, LANGUAGES, SheetFormat, SheetKind
+from domain.batches.columns import COLUMNS, SheetFormat, SheetKind
 from domain.batches.lines import Line, Read
 from domain.exports import workbook
+from domain.languages import LOCALES
 from domain.money import Money, MoneyError
 from domain.problems import InvalidInput
 
@@ -148,7 +149,7 @@ def test_headings_are_known_in_four_languages_each_once_however_they_are_written
         said = Counter(
             (columns.plain(name), language)
             for one in COLUMNS[kind]
-            for language in LANGUAGES
+            for language in LOCALES
             for name in one.names[language]
         )
         assert set(said.values()) == {1}, [name for name, times in said.items() if times > 1]
@@ -157,7 +158,7 @@ def test_headings_are_known_in_four_languages_each_once_however_they_are_written
             for names in one.names.values():
                 for name in names:
                     assert by_name.setdefault(columns.plain(name), one.key) == one.key, name
-        for language in LANGUAGES:
+        for language in LOCALES:
             for form in SheetFormat:
                 told = read(sheets.template(kind, language, as_csv=form is SheetFormat.CSV), kind)
                 assert (codes(told), told.ignored) == ([None], ()) or (codes(told), list(told.ignored)) == ([None], [])

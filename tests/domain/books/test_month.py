@@ -12,10 +12,10 @@ from domain.books.ageing import Bucket
 from domain.books.chart import AccountSide, Type, chart
 from domain.books.statements import WantedEntries
 from domain.books.trial_balance import By
+from domain.languages import LOCALES
 from domain.models import LedgerEntry, Store
 from domain.models.ledger import Account
 from domain.problems import InvalidInput
-from domain.pse.explanations import LOCALES
 from domain.pse.vocabulary import Succeeded
 from tests.kit.days import utc_today
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer

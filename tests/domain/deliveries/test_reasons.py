@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain.deliveries import reasons
-from domain.deliveries.channels.options import LANGUAGES
+from domain.languages import ENGLISH, LOCALES
 from tests.house.said import CHECKOUT, texts_of
 
 _SAID_BY = frozenset({"Later", "Broken", "Refused", "NotReplied", "ValueError"})
@@ -76,4 +76,4 @@ def test_a_reason_is_told_with_its_facts_and_a_channels_or_a_persons_own_words_s
 
 
 def test_the_languages_of_a_channel_are_those_of_the_reasons() -> None:
-    assert set(LANGUAGES) == {reasons.ENGLISH, *reasons.OTHERS}
+    assert set(LOCALES) == {ENGLISH, *reasons.OTHERS}

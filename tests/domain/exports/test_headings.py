@@ -6,10 +6,10 @@ from domain.exports import sheet
 from domain.exports.cells import titles, written
 from domain.exports.cells_in_words import of_findings
 from domain.exports.columns import COLUMNS, DECISION, FACTS, FINDING_ID
-from domain.exports.headings import ENGLISH, columns_in, words
+from domain.exports.headings import columns_in, words
 from domain.findings.kinds import FindingKind, known
 from domain.findings.search import FindingStanding
-from domain.pse.explanations import LOCALES
+from domain.languages import ENGLISH, LOCALES
 
 OTHERS = LOCALES[1:]
 

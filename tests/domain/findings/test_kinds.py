@@ -6,6 +6,7 @@ import pytest
 
 from domain.findings import growing, kinds
 from domain.findings.findings import FindingKind
+from domain.languages import LOCALES
 from domain.models import Finding
 from domain.money import Money
 from tests.domain.findings.conftest import Desk
@@ -17,8 +18,8 @@ def test_every_kind_has_its_words_in_four_languages() -> None:
         assert kinds.LEAST <= known.severity <= kinds.MOST
         assert known.due_in.days > 0
         for words in (known.title, known.because, known.action):
-            assert tuple(words) == kinds.LOCALES, kind
-            assert len(set(words.values())) == len(kinds.LOCALES), (kind, words)
+            assert tuple(words) == LOCALES, kind
+            assert len(set(words.values())) == len(LOCALES), (kind, words)
             assert all(0 < len(text) <= 200 for text in words.values()), kind
 
 

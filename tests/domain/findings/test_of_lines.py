@@ -1,5 +1,6 @@
 """Whatever lines of reports leave in SUSPENSE, some finding speaks of it, and its resolution moves exactly that."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -138,7 +139,7 @@ async def test_a_refund_that_is_told_in_another_currency_is_that_and_nothing_els
     row = SheetLine(2, str(found.id), shown(found), "CLAIMED_FROM_PSE", "They gave it back.", came="1.00")
     assert [one.became for one in await decisions.foresee(desk.ana, [row], (), {})] == [RowState.RESOLVED]
     async with transaction():  # what came is of the currency that is in SUSPENSE
-        assert (await decisions.apply(desk.ana, row, (), CAUSE)).became is RowState.RESOLVED
+        assert (await decisions.apply(desk.ana, row, (), CAUSE, datetime.now(UTC))).became is RowState.RESOLVED
     assert await desk.account(Account.PSE_ADJUSTMENTS) == 100
     assert (await _suspense(), await open_findings(), await invariants.check()) == ({}, [], [])
     await a_night(desk.shop, capture, right)

@@ -17,6 +17,7 @@ from domain.access.tokens import Role
 from domain.books import ledger
 from domain.books.trial_balance import By, trial_balance
 from domain.cause import Cause
+from domain.languages import LOCALES
 from domain.models import Finding, LedgerEntry, PeriodClosing, ReconciliationRun
 from domain.models.ledger import Entry
 from domain.periods import after_closing, closing, kept, preview
@@ -24,7 +25,6 @@ from domain.periods.months import Month
 from domain.periods.preview import Obstacle
 from domain.platform.database import for_all, rows, transaction
 from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, InvalidState, NotFound
-from domain.pse.explanations import LOCALES
 from tests.kit import nights
 from tests.kit.days import utc_today
 from tests.kit.factories import OwnerRows, Shop, a_key, a_payment, a_person, a_refund, a_shop

@@ -24,7 +24,7 @@ from domain.periods.months import Month
 from domain.platform.database import transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
 from domain.pse.vocabulary import Succeeded
-from domain.taxes import importing, moves, nightly, places, report, work
+from domain.taxes import giving_up, importing, moves, nightly, places, report, work
 from domain.taxes.moves import Paper
 from domain.taxes.places import NewPlace
 from domain.taxes.posting import cause_of
@@ -149,7 +149,9 @@ async def test_vat_above_the_limit_is_given_up_by_two_people_however_it_is_said_
     waits = await work.review(ana, large.id, said, CAUSE)
     assert (waits.state, waits.country, (await vat_of(shop))[2]) == (S.NEEDED, "BR", 0)
     assert await VatWriteOff.filter(reversal_id=large.id, started_at=None, ended_at=None).count() == 1
-    gone = await work.confirm_write_off(bo, large.id, CAUSE)
+    with pytest.raises(InvalidState, match="Something else is said"):  # than what bo has seen
+        await work.confirm_write_off(bo, large.id, CAUSE, uuid4())
+    gone = await work.confirm_write_off(bo, large.id, CAUSE, (await giving_up.of_reversals([large.id]))[large.id].id)
     assert (gone.state, gone.country, gone.note, (await vat_of(shop))[2]) == (S.NOT_RECOVERABLE, "AR", NOTE, 135_000)
     # Two that are small together are not.
     first, second = [await work.write_off(ana, row.id, NOTE, CAUSE) for _, row in small]

@@ -283,6 +283,17 @@ async def test_many_findings_are_looked_at_then_resolved_at_once_and_one_has_its
     told = json.loads(await command(*wanted, "--seen", seen["seen"], "--yes", "--format", "json", token=ana))
     assert (seen["count"], told["resolved"], told["refused"]) == (2, 2, 0)
     assert "Nothing" in await command(*wanted, "--yes", token=ana)
+    large = Found(
+        FindingKind.FEE_MISMATCH, shop.id, shop.connection.id, "fee/3", Money(900_000, "BRL"), "They.",
+        detail={"ours": {"fee": 1}, "theirs": {"fee": 2}},
+    )  # fmt: skip
+    await findings.open_finding(large)
+    bia = await create_token(shop.id, Role.ACCOUNTANT, "bia", timedelta(hours=1))
+    assert "1 for another person" in await command(*wanted, "--yes", token=bia)
+    assert "--preview" in await command(*wanted, "--yes", token=ana, status=1)  # what bia has said stands there
+    told = (await command(*wanted, "--preview", token=ana)).split()
+    assert ("replace" in told, told[-2]) == (True, "seen")
+    assert "1 for another person" in await command(*wanted, "--seen", told[-1], "--yes", token=ana)
 
 
 async def test_fees_and_rates_are_entered_and_a_refund_is_quoted(command: Command, tmp_path: Path) -> None:

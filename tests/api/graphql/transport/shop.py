@@ -18,10 +18,11 @@ from strawberry.types import Info as StrawberryInfo
 from api.doors import Gate
 from api.graphql.transport.documents import DocumentCache
 from api.graphql.transport.endpoint import GraphQLView
-from api.graphql.transport.errors import InvalidInputError, RefundCreateError, errors_of
+from api.graphql.transport.errors import InvalidInputError, RefundCreateError
 from api.graphql.transport.extensions import Schema, build_schema
 from api.graphql.transport.limits import Limits
 from api.graphql.transport.paging import Connection, Counting, Edge
+from api.graphql.transport.problems import errors_of
 from api.graphql.transport.scalars import BigInt, CurrencyCode, Date, DateTime, Money, MoneyInput
 from api.http import middleware, request_id
 from domain.money import Money as Amount

@@ -7,7 +7,8 @@ import pytest
 
 from api.graphql.schema_print import print_sorted
 from api.graphql.transport import errors
-from api.graphql.transport.errors import ErrorCode, errors_of
+from api.graphql.transport.errors import ErrorCode
+from api.graphql.transport.problems import errors_of
 from domain import problems
 from domain.money import Money
 from domain.problems import Problem

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.languages import LOCALES
 from domain.money import EXPONENTS, Money, MoneyError
 from domain.pse import explanations
 from domain.pse.adyen import amounts
@@ -280,7 +281,7 @@ CODES = _CODES.split()
 def test_every_code_is_explained_in_every_language(code: str) -> None:
     found = explanations.explain("adyen", code)
     assert found is not None
-    assert set(found.meaning) == set(found.action) == set(explanations.LOCALES)
+    assert set(found.meaning) == set(found.action) == set(LOCALES)
     assert all(found.meaning.values())
     assert found.source
 

@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.languages import LOCALES
 from domain.money import Money
 from domain.pse import explanations
 from domain.pse.capabilities import Route
 from domain.pse.conekta.connector import Conekta
-from domain.pse.explanations import LOCALES
 from domain.pse.reporting import REPORT_SCHEMA, BadReport, Built, ReadReport, ReportFile, Unknown
 from domain.pse.vocabulary import (
     Accepted,

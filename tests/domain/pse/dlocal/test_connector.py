@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import ValidationError
 
+from domain.languages import LOCALES
 from domain.money import Money
 from domain.pse import explanations
 from domain.pse.capabilities import LookUp, Route
@@ -485,7 +486,7 @@ def test_every_code_that_can_be_told_is_explained() -> None:
     for code in [*statuses, *ours, *(code for codes in ERRORS.values() for code in codes)]:
         found = explanations.explain("dlocal", code)
         assert found is not None, code
-        assert set(found.meaning) == set(found.action) == set(explanations.LOCALES)
+        assert set(found.meaning) == set(found.action) == set(LOCALES)
 
 
 def test_methods_without_a_way_back_name_the_accounts_that_dlocal_pays_to() -> None:

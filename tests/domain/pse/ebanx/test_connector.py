@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import ValidationError
 
+from domain.languages import LOCALES
 from domain.money import Money
 from domain.pse import explanations
 from domain.pse.capabilities import LookUp, Route
@@ -425,7 +426,7 @@ def test_every_code_that_can_be_told_is_explained() -> None:
     for code in ["RE", "PE", "CO", "CA", "BP-SA-1", "BP-REF-7", *ours]:
         found = explanations.explain("ebanx", code)
         assert found is not None, code
-        assert set(found.meaning) == set(found.action) == set(explanations.LOCALES)
+        assert set(found.meaning) == set(found.action) == set(LOCALES)
 
 
 def test_nothing_is_sent_again_in_doubt_without_asking_first() -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.languages import LOCALES
 from domain.money import Money
 from domain.pse import explanations
 from domain.pse.capabilities import Route
@@ -430,7 +431,7 @@ def test_every_code_that_the_connector_gives_is_explained() -> None:
     known = explanations.of_pse("mercadopago")
     assert produced - set(known) == set()
     for code in produced:
-        assert all(known[code].meaning[locale] and known[code].action[locale] for locale in explanations.LOCALES)
+        assert all(known[code].meaning[locale] and known[code].action[locale] for locale in LOCALES)
 
 
 def test_the_methods_are_known_with_their_way_back() -> None:

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.languages import LOCALES
 from domain.money import Money
 from domain.pse import explanations
 from domain.pse.capabilities import Route
-from domain.pse.explanations import LOCALES
 from domain.pse.stripe.connector import Stripe
 from domain.pse.vocabulary import (
     Accepted,
