@@ -54,7 +54,7 @@ class Report(Model):
     name = fields.CharField(max_length=200)
     digest = fields.CharField(max_length=64)  # SHA-256 of the file, hex
     content_type = fields.CharField(max_length=100)
-    content = fields.BinaryField()  # the file, gzip; nothing where it is in pieces
+    content = fields.BinaryField()  # the file, packed (settlements/pieces); nothing where it is in pieces
     totals = fields.JSONField[dict[str, Any]]()
     created_at = fields.DatetimeField(auto_now_add=True)
     superseded_at = fields.DatetimeField(null=True)
@@ -67,7 +67,7 @@ class Report(Model):
 
 
 class ReportPiece(Model):
-    """A piece of the file of a large report, by its number from 0: gzip of its own."""
+    """A piece of the file of a large report, by its number from 0: packed by itself."""
 
     id = fields.BigIntField(primary_key=True)
     report: "fields.ForeignKeyRelation[Report]" = fields.ForeignKeyField(

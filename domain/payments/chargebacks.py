@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+import polars as pl
+
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
@@ -119,8 +121,21 @@ async def _agree_findings(payment: Payment, found: Sequence[Found]) -> None:
         )
 
 
+TOLD_BY: Final = ("type", "payment_id")
+
+
+def telling(lines: pl.DataFrame) -> pl.DataFrame:
+    """Those of a report's lines that tell of chargebacks, by the payment."""
+    return lines.filter(pl.col("type").is_in(TYPES)).select("payment_id").drop_nulls().unique()
+
+
+def of_lines(told: pl.DataFrame) -> list[UUID]:
+    """The payments whose chargebacks these lines (`telling`) tell of."""
+    return [UUID(one) for one in told["payment_id"].unique()]
+
+
 async def of_report(report_id: UUID) -> list[UUID]:
-    """The payments whose chargebacks a report tells of, or told of."""
+    """The payments whose chargebacks a stored report tells of, or told of."""
     found = await rows(
         "SELECT DISTINCT payment_id FROM settlement_lines WHERE report_id = $1 AND payment_id IS NOT NULL "
         "AND type = ANY($2)",

@@ -57,16 +57,14 @@ async def _book_unknown(lines: pl.DataFrame, cause: Cause) -> None:
 def gives_work(matched: pl.DataFrame) -> bool:
     """Whether `enter` would do anything: most nights tell what the books know."""
     known = pl.col("payment_id").is_not_null()
-    refund_lines = matched.filter((pl.col("type") == "REFUND") & known)
-    if refund_lines.is_empty():
-        return False
+    refund_lines = matched.lazy().filter((pl.col("type") == "REFUND") & known)  # of few of the columns
     # Lines without a name that are told again, and move nothing, are the only ones that may stay without a refund.
     unowned = pl.col("refund_id").is_null() & (
         pl.col("nameless").is_null() | (pl.col("nameless") != Effect.NONE.value) | pl.col("stays")
     )
     asked = pl.col("asked").list.len() > 0
     work = unowned | asked | pl.col("refund_by_bank") | _has_new_name() | _differs()
-    return bool(refund_lines.select(work.fill_null(value=False).any()).item())
+    return bool(refund_lines.select(work.fill_null(value=False).any()).collect().item())
 
 
 async def _enter_nameless(file: ReportFile, refund_lines: pl.DataFrame, cause: Cause) -> None:
@@ -144,7 +142,8 @@ def _differs() -> pl.Expr:
 
 def news(matched: pl.DataFrame) -> pl.DataFrame:
     """The lines, and their refunds, that say what the books do not know of these."""
-    return matched.filter(pl.col("type") == "REFUND").filter(_differs()).select("line", "refund_id")
+    refund_lines = matched.lazy().filter(pl.col("type") == "REFUND")
+    return refund_lines.filter(_differs()).select("line", "refund_id").collect()
 
 
 def _both_unpaid(row: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ session sees, and what is known of them out of it, so that no statement has a mi
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -59,7 +59,7 @@ _REFUNDS: Final = """SELECT r.id::text AS refund_id, r.payment_id::text AS refun
     r.paid_by_bank_transfer AS refund_by_bank,
     r.state <> 'MANUAL' AND (p.method = ANY($2) OR (p.method = ANY($3) AND r.pse_refund_reference IS NOT NULL))
       AS refund_askable
-  FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.connection_id = $1 AND r.payment_id {in_payments}"""
+  FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.connection_id = $1 AND {of_r}"""
 _SETTLED: Final = """SELECT l.payment_id::text AS payment_id, coalesce(l.reference, l.pse_refund_reference) AS name,
     l.type, l.state, l.by_amount, l.amount, l.kind, {booked_at} AS booked_at, l.effect, l.refund_id::text AS refund_id,
     l.id AS line_id, (l.effect <> 'NONE' AND l.booked_as = 'NONE') AS plain,
@@ -68,7 +68,7 @@ _SETTLED: Final = """SELECT l.payment_id::text AS payment_id, coalesce(l.referen
   WHERE r.connection_id = $1 AND r.name <> $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL
     AND (l.effect <> 'NONE' OR (l.type = 'REFUND' AND l.state IN ('SUCCEEDED', 'RETURNED'))
       OR (l.booked_as = 'UNEXPLAINED' AND l.type = 'REFUND')
-      OR (l.type = 'CAPTURE' AND l.state = 'SUCCEEDED')) AND l.payment_id {in_payments}"""
+      OR (l.type = 'CAPTURE' AND l.state = 'SUCCEEDED')) AND {of_l}"""
 _SUSPENSE: Final = """SELECT e.payment_id::text AS payment_id, e.amount,
     sum(CASE e.entry WHEN 'TAKEN' THEN 1 ELSE -1 END)::bigint AS suspense_open,
     coalesce(array_agg(split_part(substr(e.cause, length(t.prefix) + 1), $2, 1)) FILTER (
@@ -80,7 +80,7 @@ _SUSPENSE: Final = """SELECT e.payment_id::text AS payment_id, e.amount,
       FILTER (WHERE starts_with(e.cause, t.prefix)), 0)::bigint AS suspense_nameless
   FROM {taken} e JOIN payments p ON p.id = e.payment_id
   CROSS JOIN LATERAL (SELECT format('taken/%s/%s/by-amount/', p.connection_id, p.pse_reference) AS prefix) t
-  WHERE p.connection_id = $1 AND p.id {in_payments} GROUP BY 1, 2"""
+  WHERE p.connection_id = $1 AND {of_p} GROUP BY 1, 2"""
 # Each of both has an index of its own, of few rows.
 _TAKEN: Final = " UNION ALL ".join(
     f"SELECT connection_id, payment_id, amount, entry, cause FROM ledger_entries WHERE entry = '{one}'"  # noqa: S608
@@ -165,7 +165,7 @@ def _few(query: str, number: int) -> str:
     """Of the payments in that parameter."""
     return query.format(
         taken=f"({_TAKEN})",
-        in_payments=f"= ANY(${number}::uuid[])",
+        **_by_column(f"= ANY(${number}::uuid[])"),
         refund_at="coalesce(r.succeeded_at, r.created_at)",
         refund_made="r.created_at",
         booked_at="l.booked_at",
@@ -182,12 +182,19 @@ def _ends_of(names: pl.DataFrame) -> pl.DataFrame:
     return names.filter("second").select(pl.min("name").alias("low"), pl.max("name").alias("high"))
 
 
-def _many(query: str, among: str) -> str:
-    """Of the payments whose ids that query has; moments as microseconds (copying.out)."""
+_BY: Final = {"of_r": "r.payment_id", "of_l": "l.payment_id", "of_p": "p.id"}  # where a query names its payments
+
+
+def _by_column(condition: str) -> dict[str, str]:
+    return {name: f"{column} {condition}" for name, column in _BY.items()}
+
+
+def _many(query: str, among: Mapping[str, str]) -> str:
+    """Of these payments (`_by_column`); moments as microseconds (copying.out)."""
     moment = "(extract(epoch FROM {}) * 1000000)::bigint"
     return query.format(
         taken=f"({_TAKEN})",
-        in_payments=f"IN ({among})",
+        **among,
         refund_at=moment.format("coalesce(r.succeeded_at, r.created_at)"),
         refund_made=moment.format("r.created_at"),
         booked_at=moment.format("l.booked_at"),
@@ -292,12 +299,26 @@ class NamedByLines:
         """Copy the payments of the lines' days, if these are worth it. Statistics are of before: there may be more."""
         self._days = days = await near.days_of(self._raw, self._connection, lines)
         if days is not None:
-            asked = f"SELECT {_OF_PAYMENT} FROM payments p WHERE {days.condition()} LIMIT {days.most + 1}"  # noqa: S608
+            asked = f"SELECT {self._near_columns(lines)} FROM payments p WHERE {days.condition()} LIMIT {days.most + 1}"  # noqa: S608
+            store = pl.col("store_id").fill_null(days.store)
             await copying.pieces(
-                self._raw, asked, schema=PAYMENT_SCHEMA, take=lambda some: payments.add(some, _REFERENCE)
+                self._raw,
+                asked,
+                schema=PAYMENT_SCHEMA,
+                take=lambda some: payments.add(some.with_columns(store), _REFERENCE),
             )
             if payments.height > days.most:
                 self._days = None
+
+    def _near_columns(self, lines: Frames) -> str:
+        """Those of a payment; the store in which most of them were made is not told, nor orders that nobody asks for.
+
+        To write and to read an id takes longer than all the rest of a row.
+        """
+        assert self._days is not None
+        told = _OF_PAYMENT.replace("p.store_id", f"NULLIF(p.store_id, {copying.literal(self._days.store)})")
+        asked = any(not orders_of(some).is_empty() for some in lines.only((*_NAMES, "order_reference")))
+        return told if asked else told.replace("p.order_reference", "NULL")
 
     async def _tell(self, names: pl.DataFrame) -> None:
         if names.height:
@@ -335,10 +356,15 @@ class NamedByLines:
             taken += [dict(row) for row in await self._raw.fetch(_many(_SUSPENSE, ids), of, external.AGAIN)]
         return pl.DataFrame(taken, schema=SUSPENSE_SCHEMA)
 
-    def _among(self) -> Sequence[str]:
-        """Queries of the ids of all these payments, each in one of them. Of two in one PostgreSQL knows too little."""
-        told = ["SELECT id FROM told_payments"]
-        return told if self._days is None else [*told, f"{self._days.ids()} AND NOT EXISTS ({_TOLD})"]
+    def _among(self) -> Sequence[Mapping[str, str]]:
+        """Conditions of all these payments, each of them in one. Of two in one PostgreSQL knows too little."""
+        told = _by_column("IN (SELECT id FROM told_payments)")
+        if self._days is None:
+            return [told]
+        others = f"NOT EXISTS ({_TOLD})"
+        # Where the payment is joined already, PostgreSQL would look for all of them twice.
+        joined = dict.fromkeys(("of_r", "of_p"), f"{self._days.condition()} AND {others}")
+        return [told, {**_by_column(f"IN ({self._days.ids()} AND {others})"), **joined}]
 
 
 def _asked_by(connection: Connection) -> tuple[list[str], list[str]]:

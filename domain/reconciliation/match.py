@@ -117,7 +117,7 @@ def _with_refund(
 
 def _with_payment(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
     """The payment of each line, if its currency is the line's. A named payment that we do not know is unknown."""
-    known = payments.unique("payment_id") if payments["payment_id"].is_duplicated().any() else payments
+    known = payments if payments["payment_id"].n_unique() == payments.height else payments.unique("payment_id")
     place = _place_of(lines, known)
     if not orders_of(lines).is_empty():  # in most reports no line names an order alone
         found = _by_order(lines.with_columns(payment_id=known["payment_id"].gather(place)), payments)

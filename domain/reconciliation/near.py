@@ -21,9 +21,10 @@ FEW_MAX: Final = 2  # times as many payments in these days as there are names: m
 COST_MAX: Final = 0.3
 # The days of most of them, and a quarter of that before and after it: of a few that are told late all would be told.
 _DAYS: Final = """SELECT (d.low - (d.high - d.low) / 4)::text AS low,
-  (d.high + (d.high - d.low) / 4)::text AS high
+  (d.high + (d.high - d.low) / 4)::text AS high, d.store::text AS store
 FROM (SELECT count(*) AS found, percentile_disc(0.1) WITHIN GROUP (ORDER BY captured_at) AS low,
-    percentile_disc(0.9) WITHIN GROUP (ORDER BY captured_at) AS high
+    percentile_disc(0.9) WITHIN GROUP (ORDER BY captured_at) AS high,
+    mode() WITHIN GROUP (ORDER BY store_id) AS store
   FROM payments WHERE connection_id = $1 AND pse_reference = ANY($2::text[]) AND withdrawn_at IS NULL) d
 WHERE d.found > 0 AND d.found * 2 >= cardinality($2::text[])"""
 FRAME: Final = "frame"  # the column of the number of the frame of lines that names a payment
@@ -32,11 +33,15 @@ _PLACE: Final = "_place"
 
 @dataclass(frozen=True, slots=True)
 class CaptureDays:
-    """From when to when payments of a connection were captured, as PostgreSQL writes it. `most`: more are too many."""
+    """From when to when payments of a connection were captured, as PostgreSQL writes it, and the store of most of them.
+
+    `most`: more are too many.
+    """
 
     connection: Connection
     low: str
     high: str
+    store: str
     most: int
 
     def ids(self) -> str:
@@ -61,7 +66,7 @@ async def days_of(raw: Any, connection: Connection, lines: Frames) -> CaptureDay
     found = await raw.fetchrow(_DAYS, connection.id, pl.concat(some).to_list())
     if found is None:
         return None
-    days = CaptureDays(connection, found["low"], found["high"], int(count * FEW_MAX))
+    days = CaptureDays(connection, found["low"], found["high"], found["store"], int(count * FEW_MAX))
     plan = json.loads(await raw.fetchval(f"EXPLAIN (FORMAT JSON) {days.ids()}"))[0]["Plan"]
     worth = plan["Plan Rows"] <= days.most and plan["Total Cost"] <= count * COST_MAX
     return days if worth else None
@@ -81,8 +86,9 @@ def told(near: pl.DataFrame, names: pl.DataFrame) -> tuple[pl.DataFrame, pl.Data
     ours = near.select(pl.col("known_reference").alias("name"), pl.int_range(pl.len(), dtype=pl.UInt32).alias(_PLACE))
     placed = pl.concat(_placed(ours, some) for some in (names.filter(~pl.col("second")), names.filter("second")))
     found = placed.select(_PLACE, FRAME).drop_nulls().unique().sort(_PLACE)  # rows are taken sooner in their order
-    payments = near.select(pl.all().gather(found[_PLACE])).with_columns(found[FRAME])
-    return payments, asked(placed.filter(pl.col(_PLACE).is_null()).drop(_PLACE))
+    everybody = found.height == near.height and found[FRAME].n_unique() <= 1  # in their order: they stay as they are
+    payments = near if everybody else near.select(pl.all().gather(found[_PLACE]))
+    return payments.with_columns(found[FRAME]), asked(placed.filter(pl.col(_PLACE).is_null()).drop(_PLACE))
 
 
 def _placed(ours: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
@@ -105,4 +111,6 @@ def asked(names: pl.DataFrame) -> pl.DataFrame:
 
 def only(payments: pl.DataFrame, column: str, rows: pl.DataFrame) -> pl.DataFrame:
     """The rows of these payments."""
+    if rows.is_empty():  # so they are where nothing was told before
+        return rows
     return rows.join(payments.select(pl.col("payment_id").alias(column)), on=column, how="semi")

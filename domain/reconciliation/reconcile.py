@@ -258,16 +258,16 @@ async def _keep(
     else:
         await reports.matched(connection, file.name, None)
     if new is not None:  # last, because it locks payments
-        await repeats.mark_others(connection.id, old.id if old is not None else None, new.id)
-        await _follow(connection, old, new, cause)
+        await repeats.mark_others(connection.id, old.id if old is not None else None, new.id, made.lines)
+        await _follow(connection, old, made.lines, cause)
     elif old is not None and old.repeat_since is not None:
         await told_before.repeated(connection.id, file.name, old.repeat_since)
     return made.lines
 
 
-async def _follow(connection: Connection, old: Report | None, new: Report, cause: Cause) -> None:
+async def _follow(connection: Connection, old: Report | None, lines: Frames, cause: Cause) -> None:
     """What a report changes beyond its own lines, and what the one that it supersedes had said."""
-    concerned = await chargebacks.of_report(new.id)
+    concerned = chargebacks.of_lines(lines.together(chargebacks.telling, chargebacks.TOLD_BY))
     if old is not None:
         await revised.reopen_missing(old.id)
         await revised.give_back(old.id, cause)

@@ -4,7 +4,7 @@ However long a report is, no more than a frame of it is in memory; what is said 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -175,7 +175,7 @@ def of_report(file: ReportFile, report: ReadReport) -> tuple[ReadReport, Frames]
     """The lines of a report as they can be stored (`storable`), with what it says of them. Raises BadReport."""
     if file.path.stat().st_size <= WHOLE_BYTES_MAX:
         told, whole = storable(file.name, report, report.lines.collect())
-        return told, in_memory(whole)
+        return replace(told, lines=whole.lazy()), in_memory(whole)  # what they were made of is given up
     frames, told = Frames(), report
     for some in _some_of(report.lines):
         told, kept = storable(file.name, told, some)

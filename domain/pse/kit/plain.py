@@ -100,11 +100,16 @@ def exponent(currency: pl.Expr) -> pl.Expr:
 
 def minor_units(column: str, decimals: pl.Expr) -> pl.Expr:
     """A cell in major units, written with just the decimals of its currency, as minor units; null for any other."""
+    digits = pl.col(column).str.replace(".", "", literal=True)
+    return pl.when(is_minor_units(column, decimals)).then(digits).cast(pl.Int64, strict=False)
+
+
+def is_minor_units(column: str, decimals: pl.Expr) -> pl.Expr:
+    """Whether the cell is such an amount; null where there are no decimals."""
     text = pl.col(column)
-    digits = text.str.replace(".", "", literal=True)
     # What has a dot has two decimals behind it: so one pattern is enough of both.
-    has = pl.when(digits.str.len_bytes() == text.str.len_bytes()).then(0).otherwise(2)
-    return pl.when((decimals == has) & text.str.contains(_IN_UNITS)).then(digits).cast(pl.Int64, strict=False)
+    has = pl.when(text.str.contains(".", literal=True)).then(2).otherwise(0)
+    return (decimals == has) & text.str.contains(_IN_UNITS)
 
 
 def is_decimal(column: str, places: int) -> pl.Expr:

@@ -1,7 +1,8 @@
 """Reading CSV reports without guessing: by header name, every row counted, every cell checked, in bounded memory.
 
 polars alone rounds excess decimals, fills short rows and takes a cut file for a whole one (all silently), so the rows
-are read as text first, one by one; what passes goes to a file of columns, for polars to work on lazily.
+are read as text first, one by one; what passes is columns, of a large file in files beside it, for polars to work on
+lazily.
 """
 
 import csv
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 # The column that `read` adds: what in the row nobody understands, in the row's own words; "" where all is clear.
 UNCLEAR: Final = "unclear"
 _BLANK: Final = " \t\r\n\x1a"
+_IN_MEMORY_BYTES_MAX: Final = 64 << 20  # of a file: as text in columns its rows take some two and a half times as much
 _CHUNK_ROWS: Final = 50_000
 _RUNS_MAX: Final = 500  # of rows that are good, or not: more are sooner looked at one by one
 _CELL_CHARACTERS_MAX: Final = 131_072
@@ -47,6 +49,7 @@ class Layout:
     totals: Mapping[str, str] = field(default_factory=dict)  # control total -> the column that it is the sum of
 
 
+_Kept = pl.DataFrame | str  # rows, or the path of the column file beside the report in which they are
 RowCheck = Callable[[int, Row], str | None]
 
 
@@ -69,13 +72,14 @@ def read(
     """
     _whole(file, layout)
     counted = _Counted(file, layout, check, unclear)
-    made, begins = (list[str](), None) if plain is None else _plain_pieces(file, layout, counted, plain)
+    made, begins = (list[_Kept](), None) if plain is None else _plain_pieces(file, layout, counted, plain)
     made += _pieces(file, layout, _rows(file, layout, counted, begins), len(made))
     counted.trust()
     if not made:
         schema = {"line": pl.Int64(), **{name: pl.String() for name in _columns(layout)}}
         return pl.LazyFrame(schema=schema)
-    return pl.scan_ipc(made)
+    in_memory = [one for one in made if isinstance(one, pl.DataFrame)]
+    return pl.concat(in_memory).lazy() if in_memory else pl.scan_ipc([one for one in made if isinstance(one, str)])
 
 
 def first_row(file: ReportFile, layout: Layout, check: RowCheck) -> Row:
@@ -182,11 +186,11 @@ def _rows(file: ReportFile, layout: Layout, check: RowCheck, begins: _Place | No
             yield line, row
 
 
-def _plain_pieces(file: ReportFile, layout: Layout, counted: _Counted, plain: Plain) -> tuple[list[str], _Place]:
-    """Column files of the rows up to the first that are not plain, and where those begin."""
+def _plain_pieces(file: ReportFile, layout: Layout, counted: _Counted, plain: Plain) -> tuple[list[_Kept], _Place]:
+    """Pieces of the rows up to the first that are not plain, and where those begin."""
     with file.path.open(encoding="utf-8-sig", errors="strict", newline="") as text:
         separator, header = _header(file, layout, text)
-    made: list[str] = []
+    made: list[_Kept] = []
     with file.path.open("rb") as raw:
         for _ in range(layout.header_line):
             raw.readline()
@@ -246,8 +250,8 @@ def _parts(rows: pl.DataFrame, good: pl.Series, *, in_order: bool) -> Iterator[t
         begins += run["len"]
 
 
-def _pieces(file: ReportFile, layout: Layout, rows: Iterator[tuple[int, Row]], number: int = 0) -> Iterator[str]:
-    """Column files beside the report, a bounded number of rows in each: their paths."""
+def _pieces(file: ReportFile, layout: Layout, rows: Iterator[tuple[int, Row]], number: int = 0) -> Iterator[_Kept]:
+    """A bounded number of rows in each."""
     lines: list[int] = []
     columns: dict[str, list[str]] = {name: [] for name in _columns(layout)}
     for line, row in rows:
@@ -261,12 +265,14 @@ def _pieces(file: ReportFile, layout: Layout, rows: Iterator[tuple[int, Row]], n
         yield _piece(file, number, lines, columns)
 
 
-def _piece(file: ReportFile, number: int, lines: list[int], columns: Mapping[str, list[str]]) -> str:
+def _piece(file: ReportFile, number: int, lines: list[int], columns: Mapping[str, list[str]]) -> _Kept:
     schema = {"line": pl.Int64(), **{name: pl.String() for name in columns}}
     return _kept(file, number, pl.DataFrame({"line": lines, **columns}, schema=schema))
 
 
-def _kept(file: ReportFile, number: int, rows: pl.DataFrame) -> str:
+def _kept(file: ReportFile, number: int, rows: pl.DataFrame) -> _Kept:
+    if file.path.stat().st_size <= _IN_MEMORY_BYTES_MAX:
+        return rows
     path = file.path.with_name(f"{file.path.name}.{number}.arrow")
     rows.write_ipc(path, compression="uncompressed")  # packing it would take longer than all that is done with it
     return str(path)

@@ -22,6 +22,7 @@ from domain.pse.vocabulary import Period
 
 LAYOUT: Final = WORDS.layouts["payout_reconciliation"]
 _REFUNDS: Final = ("refund", "refund_failure")
+_PAID: Final = "paid"  # what the customer paid, where it is told
 _TAX: Final = "tax"  # on fees, on rows of its own
 _DISPUTES: Final = ("dispute", "dispute_reversal")
 # Between Stripe and the bank, though its row stands among those of a payout that was made later.
@@ -57,7 +58,7 @@ def _is_plain() -> pl.Expr:
     return (
         (gross - fee == net)
         & (gross * category.replace_strict(signs, default=None, return_dtype=pl.Int64) >= 0)
-        & ((facing == "") | (same & plain.minor_units("customer_facing_amount", decimals).is_not_null()))
+        & ((facing == "") | (same & plain.is_minor_units("customer_facing_amount", decimals)))
         & (~category.is_in(_REFUNDS) | (pl.col("source_id") != ""))
         & plain.is_time(pl.col("created_utc"))
     )
@@ -104,7 +105,8 @@ def _lines(rows: pl.LazyFrame, period: Period) -> pl.LazyFrame:
     intent, charge = filled("payment_intent_id"), filled("charge_id")
     currency, facing = (pl.col(name).str.to_uppercase() for name in ("currency", "customer_facing_currency"))
     told = pl.col("customer_facing_amount") != ""
-    paid, moved = canonical.units("customer_facing_amount", facing), canonical.units("gross", currency)
+    paid_in = pl.when(told).then(facing).otherwise(currency)
+    paid = rows.with_columns(pl.when(told).then("customer_facing_amount").otherwise("gross").alias(_PAID))
     values = {
         "type": canonical.type_of(category, WORDS.kinds),
         "state": canonical.state_of(category, WORDS.kinds),
@@ -115,11 +117,11 @@ def _lines(rows: pl.LazyFrame, period: Period) -> pl.LazyFrame:
         .when(category.is_in(_AT_THE_BANK))
         .then(pl.format("{} {}", category, pl.coalesce(filled("source_id"), pl.col("created_utc")))),
         "pse_refund_reference": pl.when(category.is_in(_REFUNDS)).then(pl.col("source_id")),
-        "amount": pl.when(told).then(paid).otherwise(moved),
-        "currency": pl.when(told).then(facing).otherwise(currency),
+        "amount": canonical.units(_PAID, paid_in),
+        "currency": paid_in,
         "settled_fee": -canonical.decimals("fee"),
         "settled_tax": pl.when(category == _TAX).then(canonical.decimals("gross")),
         "settled_currency": currency,
         "booked_at": canonical.local_time(pl.col("created_utc")).dt.replace_time_zone("UTC"),
     }
-    return canonical.columns(rows, period, values, LAYOUT)
+    return canonical.columns(paid, period, values, LAYOUT)
