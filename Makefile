@@ -71,7 +71,7 @@ screenshots: $(STAMP) ## a picture of every page of the console in both sizes, t
 check: $(STAMP) ## format, lint, types, import rules, schema drift
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/mypy api domain jobs tests
+	$(BIN)/mypy $(if $(CI),--cache-dir=/dev/null) api domain jobs tests
 	$(BIN)/lint-imports
 	$(BIN)/estorno schema --check
 
