@@ -18,12 +18,20 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-$(STAMP): requirements.lock pyproject.toml
+PIP := $(BIN)/python -m pip
+INSTALL := $(PIP) install --quiet --disable-pip-version-check
+
+# uv takes a tenth of pip's time, and knows nothing of the index that pip may have been told to ask instead of the usual
+# one: there, and where uv comes to no good end, pip does the same. Python compiles what is imported when it first is.
+$(STAMP): requirements.lock deploy/uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Estorno needs Python 3.11 or newer; say which with PYTHON=python3.12 make ..."; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	! $(PIP) config list | grep -qE '\.(index-url|no-index)=' \
+		&& $(INSTALL) --only-binary :all: --require-hashes -r deploy/uv.lock \
+		&& $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes -r requirements.lock \
+		|| $(INSTALL) --no-compile --require-hashes -r requirements.lock
+	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
 run: $(STAMP) ## start everything, play one demo day, keep serving until Ctrl-C
@@ -33,7 +41,8 @@ demo: $(STAMP) ## play the demo day and end; exit status 0 only if everything ca
 	@$(BIN)/estorno up --demo --once
 
 # The checks use one core, and the tests wait much of the time: beside each other, and the checks give way.
-test: $(STAMP) $(CLIENTS) ## every check and every test
+test: ## every check and every test
+	@$(MAKE) --no-print-directory -j 2 $(STAMP) $(CLIENTS)
 	@nice -n 10 $(MAKE) --no-print-directory check > .venv/check.log 2>&1 & checking=$$!; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q; tests=$$?; echo $$tests > .venv/tests.status; \
 	wait $$checking; checks=$$?; cat .venv/check.log; exit $$((tests || checks))
@@ -46,13 +55,13 @@ test-quick: check ## every check, and the tests that need no server
 browser: $(STAMP) ## every page of the console in Chromium: both sizes, four languages, light and dark
 	BROWSER=full $(BIN)/python -m pytest -n $(WORKERS) -q tests/browser
 
-.venv/clients/installed: tests/clients/package.json tests/clients/package-lock.json $(STAMP)
+.venv/clients/installed: tests/clients/package.json tests/clients/package-lock.json
 	@mkdir -p .venv/clients
 	@cp tests/clients/package.json tests/clients/package-lock.json tests/clients/.npmrc .venv/clients/
 	@if (cd .venv/clients && npm ci --no-audit --no-fund --no-progress --loglevel=error); then touch $@; \
 		elif [ -n "$$CI" ]; then exit 1; else echo "npm installed nothing: tests/clients is skipped."; fi
 
-clients: .venv/clients/installed ## urql, Apollo, Relay, graphql-ws, graphql-sse, Code Generator and the audit against our API
+clients: $(STAMP) .venv/clients/installed ## urql, Apollo, Relay, graphql-ws, graphql-sse, Code Generator and the audit against our API
 	CI=$(or $(CI),true) $(BIN)/python -m pytest -q tests/clients
 
 screenshots: $(STAMP) ## a picture of every page of the console in both sizes, to SHOTS=.screenshots; the tour's to docs/console
@@ -62,7 +71,7 @@ screenshots: $(STAMP) ## a picture of every page of the console in both sizes, t
 check: $(STAMP) ## format, lint, types, import rules, schema drift
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/mypy api domain jobs tests
+	$(BIN)/mypy $(if $(CI),--cache-dir=/dev/null) api domain jobs tests
 	$(BIN)/lint-imports
 	$(BIN)/estorno schema --check
 
@@ -153,7 +162,8 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 	--no-emit-index-url --no-emit-find-links --no-header --quiet
 
 lock: $(STAMP) ## resolve requirements.lock (of a checkout) and deploy/requirements.lock (of the image) anew
-	$(BIN)/python -m pip install --quiet uv==0.13.9
+	$(INSTALL) --require-hashes -r deploy/uv.lock
 	$(COMPILE) --extra dev --extra machine --extra aws --output-file requirements.lock
 	$(COMPILE) --extra aws --constraint requirements.lock --output-file deploy/requirements.lock
 	$(subst pyproject.toml,--group supply,$(COMPILE)) --output-file deploy/supply.lock
+	$(subst pyproject.toml,--group install,$(COMPILE)) --output-file deploy/uv.lock

@@ -41,6 +41,7 @@ from tests.kit.forked import forked_python, has_zygote, nursery, zygote
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # frames of a few lines: waking others costs more than it saves
+os.environ.setdefault("PGSSLMODE", "disable")  # ours speaks no TLS, and each connection would prepare for it first
 # For each request httpcore looks whether sniffio was installed meanwhile, on all of the path: it never is.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # None: there is no such module
 # What a test itself asks sees everything; what it calls by a door of the product says anew for whom it asks.

@@ -6,6 +6,7 @@ the connection. SNI and certificate are checked by the name all the same. No pro
 
 import asyncio
 import ssl
+import sys
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -20,6 +21,8 @@ from domain.addresses.names import AddressRefused
 from jobs.wire.look_ups import LookUps
 
 _TRIED_MAX: Final = 4  # of the addresses of a name
+# Some ten times a request httpcore looks on all of the path whether sniffio has come meanwhile. It is not in our lock.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # None: there is no such module
 
 
 class Outside(httpx.AsyncHTTPTransport):

@@ -113,7 +113,7 @@ def test_each_rule_is_seen_to_be_broken() -> None:
     assert [one["name"] for one in contracts if not any(one["name"].startswith(begin) for *_, begin in FORBIDDEN)] == []
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "deploy/requirements.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "deploy/requirements.lock", "deploy/uv.lock"])
 def test_the_lock_has_hashes_and_no_index_address(name: str) -> None:
     lock = (CHECKOUT / name).read_text()
     assert "--hash=sha256:" in lock

@@ -24,6 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # as jobs/wire/outside says, for all programs
 MESSAGE_BYTES_MAX: Final = 180_000  # below what a socket of this kind takes at once
 _FILES: Final = 3
 _PR_SET_PDEATHSIG: Final = 1
