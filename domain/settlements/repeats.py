@@ -40,8 +40,6 @@ _QUERY = (
     "    SELECT l.report_id FROM changed c JOIN settlement_lines l ON l.payment_id = c.payment_id AND l.type = c.type "
     "    WHERE l.report_id <> $3 AND l.voided_at IS NULL AND ((l.effect = 'NONE' "
     "      AND (NOT c.told OR (l.state = 'RETURNED' AND NOT (l.by_amount AND l.refund_id IS NULL)))) "
-    # It may be what a line without a name had told of before.
-    "      OR (c.told AND l.effect = 'TAKEN' AND l.by_amount AND l.refund_id IS NULL) "
     # Another part of it is told less of, or is one part of more.
     "      OR (l.effect = 'REFUND' AND NOT c.told AND EXISTS (SELECT 1 FROM refunds f WHERE f.id = l.refund_id "
     "        AND f.amount <> l.amount)))) "
@@ -94,14 +92,21 @@ _BETWEEN = (
     f"    AND s.voided_at IS NULL AND {_OF_ONE.format('s', 'l')} AND n.booked_at > least(s.booked_at, l.booked_at) "
     "    AND n.booked_at < greatest(s.booked_at, l.booked_at))"
 )
+_OF_PARTS = (
+    "l.booked_as = 'UNEXPLAINED' AND n.effect = 'REFUND' AND l.state = n.state AND l.refund_id = n.refund_id "
+    "  AND n.amount <> (SELECT f.amount FROM refunds f WHERE f.id = n.refund_id)"
+)
+# What another kind of report has told before without a name.
+_NAMELESS = (
+    "l.by_amount AND l.effect = 'TAKEN' AND l.refund_id IS NULL AND n.effect IN ('REFUND', 'TAKEN') "
+    "  AND l.amount = n.amount AND lower(l.kind) IS DISTINCT FROM lower(n.kind)"
+)
 _ONCE_MORE = (
     f"WITH n AS MATERIALIZED ({_MOVEMENT.format('$3')} EXCEPT {_MOVEMENT.format('$2')}) "  # noqa: S608
     "SELECT DISTINCT r.id FROM n JOIN settlement_lines l ON l.payment_id = n.payment_id "
     "JOIN reports r ON r.id = l.report_id AND r.connection_id = $1 AND r.superseded_at IS NULL "
-    "WHERE l.report_id <> $3 AND l.type = 'REFUND' AND l.effect = 'NONE' AND NOT l.by_amount AND l.voided_at IS NULL "
-    f"  AND {_OF_ONE.format('l', 'n')} AND (({_BETWEEN}) OR (l.booked_as = 'UNEXPLAINED' AND n.effect = 'REFUND' "
-    "    AND l.state = n.state AND l.refund_id = n.refund_id AND n.amount <> (SELECT f.amount FROM refunds f "
-    "      WHERE f.id = n.refund_id)))"
+    "WHERE l.report_id <> $3 AND l.type = 'REFUND' AND l.voided_at IS NULL AND ((l.effect = 'NONE' "
+    f"  AND NOT l.by_amount AND {_OF_ONE.format('l', 'n')} AND (({_BETWEEN}) OR ({_OF_PARTS}))) OR ({_NAMELESS}))"
 )
 
 # Whether reports beside $2 tell of refunds of these payments that they have not proven, or have taken by amount alone:
