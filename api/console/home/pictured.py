@@ -49,7 +49,9 @@ def _rates(ways: Sequence[Mapping[str, Any]]) -> Markup | None:
     shares = [round(one["succeeded"] / (one["succeeded"] + one["failed"]), 3) for one in ended]
     won = sum(one["succeeded"] for one in ended)
     share = Decimal(won) / sum(one["succeeded"] + one["failed"] for one in ended)
-    title = _("%(share)s of finished refunds were paid, counting those that came back later") % {"share": percent(share)}
+    title = _("%(share)s of finished refunds were paid, counting those that came back later") % {
+        "share": percent(share)
+    }
     return picture(title, [_way(one) for one in ended], [Series(_("Success"), shares)], _share, "lying", most=1)
 
 
