@@ -13,10 +13,7 @@ from api.console.bodies import Untaken, declared, posted
 from api.console.documents import document
 from api.console.forms import FilledForm, files_taken_in, problems_of, unreadable
 from api.console.page import Asked, Done, Page, Post, Unsendable
-from api.console.person import (
-    PREFIX,
-    leave_flash,
-)
+from api.console.person import PREFIX, leave_flash
 from api.console.rendering import answer, reading, state_page
 from api.console.serving import Visit, page_answer, unknown
 from api.console.words import N_

@@ -13,15 +13,7 @@ from api.console.asking import Asking, Reply, TooMuch
 from api.console.documents import document
 from api.console.forms import FilledForm, unreadable
 from api.console.page import Asked, Download, Nav, Page, Unsendable
-from api.console.person import (
-    PREFIX,
-    Look,
-    Visitor,
-    forget_flash,
-    look_of,
-    person_of,
-    read_flash,
-)
+from api.console.person import PREFIX, Look, Visitor, forget_flash, look_of, person_of, read_flash
 from api.console.rendering import Frame, answer, reading, state_page
 from api.console.words import _
 from api.graphql.transport.bounds import DEADLINE_EXCEEDED, ClientGone

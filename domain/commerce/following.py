@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from domain.commerce import recording, settle
+from domain.commerce import linking, recording
 from domain.commerce.matching import Unmatched
 from domain.commerce.registry import dialect_of
 from domain.commerce.vocabulary import Why
@@ -76,10 +76,10 @@ async def _paid_after_told(shop: Shop, moved: Sequence[UUID]) -> None:
     for row in await rows(_PAID_AFTER, shop.id, moved):
         if row["is_back"]:
             said = f"{row['reference']}, which had paid it, came back: what was written in the shop by hand is not so."
-            await settle.call(shop, await ShopRefund.get(id=row["id"]), Unmatched(Why.RETURNED_AFTER_TOLD, said))
+            await linking.call(shop, await ShopRefund.get(id=row["id"]), Unmatched(Why.RETURNED_AFTER_TOLD, said))
             continue
         said = (
             f"The shop was told {row['told_state']}, and hears nothing more of it; {row['reference']}, which was made "
             "in its place, has paid it since. Correct it in the shop by hand, so that nobody pays it again."
         )
-        await settle.call(shop, await ShopRefund.get(id=row["id"]), Unmatched(Why.PAID_AFTER_TOLD, said))
+        await linking.call(shop, await ShopRefund.get(id=row["id"]), Unmatched(Why.PAID_AFTER_TOLD, said))

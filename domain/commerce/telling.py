@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from domain.commerce import patience, recording, settle, standing
+from domain.commerce import linking, patience, recording, standing, withdrawing
 from domain.commerce.dialect import Dialect
 from domain.commerce.matching import Unmatched
 from domain.commerce.registry import dialect_of
@@ -86,7 +86,7 @@ async def nothing_to_say(due: Due) -> None:
     )
     if _came_back_too_late(due):
         said = "The shop was told that it is paid; the money came back, and it cannot be told so any more."
-        await settle.wait(due.shop, due.row, Unmatched(Why.RETURNED_AFTER_TOLD, said))
+        await linking.wait(due.shop, due.row, Unmatched(Why.RETURNED_AFTER_TOLD, said))
 
 
 def _came_back_too_late(due: Due) -> bool:
@@ -100,10 +100,10 @@ async def given_up(due: Due) -> bool:
         return False
     if not await patience.is_over(due.shop, due.row):
         return False
-    if not await settle.give_up(due.shop, due.row):
+    if not await withdrawing.give_up(due.shop, due.row):
         await ShopRefund.filter(id=due.row.id, due_at=due.row.due_at).update(due_at=None)
         said = "The shop waits no longer, and the refund was sent: tell the shop by hand what becomes of it."
-        await settle.wait(due.shop, due.row, Unmatched(Why.NOT_TOLD, said))
+        await linking.wait(due.shop, due.row, Unmatched(Why.NOT_TOLD, said))
         return True
     await execute(
         "UPDATE shop_refunds SET told_state = $2, told_at = now(), due_at = NULL WHERE id = $1",
@@ -178,7 +178,7 @@ async def _done(due: Due, news: ShopNews, outcome: ShopDone) -> None:
 async def _refused(due: Due, news: ShopNews, why: str) -> None:
     claimed = ShopRefund.filter(id=due.row.id, due_at=due.row.due_at)
     await claimed.update(told_detail=_plain(why), tries=0, due_at=None)
-    await settle.wait(
+    await linking.wait(
         due.shop, due.row, Unmatched(Why.NOT_TOLD, f"The shop does not take that it is {_told_as(news)}: {why}")
     )
 

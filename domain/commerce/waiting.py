@@ -9,7 +9,7 @@ from tortoise.queryset import QuerySet
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
-from domain.commerce import recording, settle
+from domain.commerce import linking, recording, settle
 from domain.commerce.vocabulary import Why
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
@@ -101,7 +101,7 @@ async def match(
         changes = {"payment": [None, _text(payment_id)], "refund": [None, _text(refund_id)], "note": [None, note]}
         await deeds.note(shop.merchant_id, MATCH, Of(_KIND, row.id), cause, changes)
         if refund_id is not None:
-            linked = await settle.link(row, await _refund(shop, row, refund_id))
+            linked = await linking.link(row, await _refund(shop, row, refund_id))
             await recording.release(shop, row)
             return linked
         assert payment_id is not None, "It is the one that was named."
@@ -120,7 +120,7 @@ def _has_changed(row: ShopRefund) -> bool:
 
 
 def _amount(row: ShopRefund, given: Money | None) -> Money | None:
-    said = settle.said_of(row).amount
+    said = linking.said_of(row).amount
     if said is not None and given is not None and said != given and not _has_changed(row):
         raise InvalidInput(f"The shop says {said}; leave amount out.", path=["input", "amount"])
     if said is None and given is None and row.why == "AMOUNT_UNCLEAR":
@@ -143,7 +143,7 @@ async def _refund(shop: Shop, row: ShopRefund, refund_id: UUID) -> Refund:
         raise NotFound("No such refund in the shop's store.", path=["input", "refundId"])
     if await ShopRefund.exists(shop_id=shop.id, refund_id=found.id):
         raise InvalidInput("That refund is another refund of the shop already.", path=["input", "refundId"])
-    said = settle.said_of(row).amount
+    said = linking.said_of(row).amount
     if said is not None and said != Money(found.amount, found.currency) and not _has_changed(row):
         raise InvalidInput(f"The shop says {said}, the refund is of another amount.", path=["input", "refundId"])
     return found

@@ -13,10 +13,9 @@ from domain.access import second, vouching
 from domain.access.holders import same_person
 from domain.access.principal import Principal
 from domain.cause import Cause
-from domain.findings import allowed, findings, limits, money, names, noted, postings, replaced, sayable
+from domain.findings import allowed, limits, money, noted, postings, replaced, sayable, vat_needed
 from domain.findings import reopen as opening
 from domain.findings.beside import Beside
-from domain.findings.findings import FindingKind, Found
 from domain.findings.money import Suspended
 from domain.findings.sayable import PATH
 from domain.models import Finding, FindingResolution, Payment
@@ -29,10 +28,6 @@ from domain.problems import Forbidden, InvalidInput, InvalidState
 
 _SEEN: Final = ["input", "resolutionId"]
 _DUPLICATE_PATH: Final = ["input", "duplicateOf"]
-_TAKE_VAT_BACK: Final = (
-    "Issue the tax document that takes the VAT back, in the period the law allows, and say so: CORRECTED with "
-    "OUTPUT_VAT, its number in the note; or with VAT_LOST where nothing takes it back."
-)
 _CLOSE: Final = """UPDATE findings SET resolved_at = now(), resolution = left($2, 500), reason = $3, resolved_by = $4,
   waiting_until = NULL, waiting_why = NULL WHERE id = $1 AND resolved_at IS NULL"""
 _START: Final = """UPDATE finding_resolutions SET started_at = now(), confirmed_by = $2, confirmed_by_id = $3
@@ -267,28 +262,7 @@ async def _start(
         raise RuntimeError("The finding was not resolved: it is behind the wall, or not open.")
     await noted.note(finding, noted.CONFIRMED if second else noted.RESOLVED, cause, text=closed, detail=_told(said))
     if said.tax > 0 and payment is not None:
-        await _flag_vat(finding, payment, said)
-
-
-async def _flag_vat(finding: Finding, payment: Payment, said: FindingResolution) -> None:
-    tax = Money(said.tax, said.currency)
-    await findings.open_finding(
-        Found(
-            kind=FindingKind.VAT_REVERSAL_NEEDED,
-            merchant_id=finding.merchant_id,
-            connection_id=finding.connection_id,
-            fingerprint=names.vat_of_finding(finding.id),
-            amount=tax,
-            explanation=(
-                f"{Money(said.amount, said.currency)} of payment {payment.pse_reference} was a refund; {tax} of VAT "
-                "was paid on the sale and has not been taken back."
-            ),
-            payment_id=payment.id,
-            detail={"ours": {"refunded": said.amount, "tax": said.tax}, "theirs": {}, "differs": ["tax"]},
-            again=True,
-            action=_TAKE_VAT_BACK,
-        )
-    )
+        await vat_needed.flag(finding, payment, said)
 
 
 async def _waiting(finding: Finding) -> FindingResolution:

@@ -17,25 +17,8 @@ from domain.platform.crash import crash_here
 from domain.platform.database import execute, rows, transaction
 from domain.platform.joined import columns, model_of
 from domain.pse.capabilities import LookUp
-from domain.pse.vocabulary import (
-    Accepted,
-    Declined,
-    InDoubt,
-    Outcome,
-    Returned,
-    Succeeded,
-    Unsent,
-)
-from domain.refunds import (
-    call_person,
-    corrected,
-    doubted,
-    intervals,
-    paid_after_end,
-    pse_names,
-    schedule,
-    staying,
-)
+from domain.pse.vocabulary import Accepted, Declined, InDoubt, Outcome, Returned, Succeeded, Unsent
+from domain.refunds import call_person, corrected, doubted, intervals, paid_after_end, pse_names, schedule, staying
 from domain.refunds.doubt_table import can_be_asked, capability_of, weighed
 from domain.refunds.moves import Note, lock, move
 from domain.refunds.news import Door, Recorded, Source, storable, words_of

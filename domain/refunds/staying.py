@@ -10,11 +10,7 @@ from domain.history import events
 from domain.models import Refund
 from domain.models.refunds import State
 from domain.platform.database import execute, transaction
-from domain.pse.vocabulary import (
-    Accepted,
-    InDoubt,
-    Outcome,
-)
+from domain.pse.vocabulary import Accepted, InDoubt, Outcome
 from domain.refunds import call_person, intervals, paid_after_end, put_off, schedule
 from domain.refunds.doubt_table import UNKNOWN_AGAIN, capability_of
 from domain.refunds.moves import Note, lock

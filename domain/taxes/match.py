@@ -5,35 +5,39 @@ the whole of its money. What agrees in money and not in tax is told and not book
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain.cause import Cause
 from domain.findings import findings, names
 from domain.findings.findings import FindingKind, Found
-from domain.models import Payment, Refund, TaxDocument, TaxDocumentShare, VatReversal
+from domain.models import Payment, TaxDocument, TaxDocumentShare, VatReversal
 from domain.models.taxes import Booked
 from domain.money import Money, cumulative_share
 from domain.platform.database import execute, rows
 from domain.taxes import by_hand, moves, reversals
-from domain.taxes.documents.said import Document, normal
+from domain.taxes.candidates import (
+    COVERED,
+    CURRENCY,
+    DIFFERENCE_MAX,
+    MORE,
+    NOTHING_OPEN,
+    PART,
+    SEVERAL,
+    TAX,
+    TOO_EARLY,
+    UNKNOWN,
+    Candidate,
+    chosen_of,
+    expected,
+    nearest,
+)
+from domain.taxes.documents.said import normal
 from domain.taxes.moves import Paper
 
-UNKNOWN: Final = "No sale of yours has a document of that name, and no refund that reference."
-NOTHING_OPEN: Final = "No refund of that sale has VAT that is still to be taken back."
-SEVERAL: Final = "Several refunds of that sale could be meant: name the refund (its reference) in a table."
-MORE: Final = "The document is of more money than the refunds of that sale that are still open."
-_CURRENCY: Final = "The document is in another currency than the sale."
-_TOO_EARLY: Final = "The document is older than the sale."
-_PART: Final = "The document is of less money than the refund: the rest is waited for."
-_TAX: Final = "The document agrees in money and not in tax."
 _NO_REFORM: Final = "br-return-of-2025"  # such a sale had neither IBS nor CBS
 # What may be otherwise by the next night: a sale is registered, another refund of it leaves, a document of it comes.
 AGAIN: Final = (UNKNOWN, NOTHING_OPEN, SEVERAL, MORE, by_hand.TAKEN)
-_AMONG_MAX: Final = 12
-_DIFFERENCE_MAX: Final = 1  # minor unit, for each document and each refund: each of them is rounded
 # The refunds of sales whose document has one of these names (the same expression as its index), or of that reference.
 # An invoice of many sales has thousands: where some are of the document's very money ($4) and a document may still take
 # their VAT back, those alone, and whatever other documents cover in part.
@@ -50,9 +54,6 @@ WITH meant AS MATERIALIZED (SELECT r.id, r.created_at, r.amount, v.id AS reversa
 fitting AS (SELECT *, amount = $4::bigint AND NOT covered AND (is_open OR booked = 'DOCUMENTED') AS fits FROM meant)
 SELECT id FROM fitting WHERE fits OR (is_open AND covered) OR NOT EXISTS (SELECT 1 FROM fitting WHERE fits)
 ORDER BY created_at, id"""
-_COVERED: Final = """
-SELECT reversal_id, sum(amount)::bigint AS amount, sum(tax)::bigint AS tax, count(*) AS many
-FROM tax_document_shares WHERE reversal_id = ANY($1::uuid[]) AND voided_at IS NULL GROUP BY 1"""
 
 
 # What is open of a document ($3), whichever refund it names: few are open of this kind.
@@ -63,26 +64,6 @@ SELECT fingerprint FROM findings WHERE merchant_id = $1 AND kind = 'VAT_DOCUMENT
 _WHOLE: Final = """
 UPDATE tax_documents d SET problem = NULL FROM tax_document_shares s
 WHERE s.document_id = d.id AND s.reversal_id = $1 AND s.voided_at IS NULL AND d.problem = $2"""
-
-
-@dataclass(slots=True)
-class Candidate:
-    """A reversal that a document may be of. `left`: money of its refund that no document covers yet, minor units."""
-
-    reversal: VatReversal
-    refund: Refund
-    left: int
-    tax: int  # covered by documents
-    papers: int  # how many documents cover it
-
-
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """What would keep a document from taking VAT back, and what its refunds expect of it: the money, and its VAT."""
-
-    problem: str
-    total: Money
-    tax: Money
 
 
 async def match(document: TaxDocument, parts: dict[str, int], cause: Cause, *, again: bool = False) -> str | None:
@@ -114,8 +95,8 @@ async def _given(
 ) -> str | None:
     first = candidates[0].reversal
     if first.currency != document.currency or document.issued_on < first.sold_on:
-        problem = _CURRENCY if first.currency != document.currency else _TOO_EARLY
-        await _differs(document, candidates[0], problem, ["currency" if problem is _CURRENCY else "date"])
+        problem = CURRENCY if first.currency != document.currency else TOO_EARLY
+        await _differs(document, candidates[0], problem, ["currency" if problem is CURRENCY else "date"])
         return problem
     chosen = chosen_of(candidates, document)
     if not chosen:
@@ -124,108 +105,11 @@ async def _given(
             await _differs(document, candidates[0], MORE, ["amount"])
         return MORE if more else SEVERAL
     await _no_more(document)
-    wanted = sum(_expected(one, document.total) for one in chosen)
-    tax = _nearest(parts or {"tax": document.tax}, wanted)
+    wanted = sum(expected(one, document.total) for one in chosen)
+    tax = nearest(parts or {"tax": document.tax}, wanted)
     await _share(document, chosen, tax)
     problems = [await _covered(document, one, parts, cause) for one in chosen]
     return next((problem for problem in problems if problem), None)
-
-
-async def foreseen(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document, *, is_first: bool) -> Misfit | None:
-    """What `match` would say of a document and these refunds, as things stand; None: nothing, or nothing is known.
-    `is_first`: it takes no other's place, whose refunds it would have.
-
-    Nothing is locked and nothing is written.
-    """
-    candidates = await _as_they_are(merchant_id, refund_ids, said)
-    if not candidates:
-        return await _nothing_open(merchant_id, refund_ids, said) if is_first else None
-    chosen = chosen_of(candidates, said)
-    meant = chosen or candidates
-    tax = sum(_expected(one, said.total) for one in meant)
-    found = _problem(candidates[0].reversal, chosen, sum(one.left for one in meant), tax, said)
-    currency = candidates[0].reversal.currency
-    return Misfit(found, Money(sum(one.left for one in meant), currency), Money(tax, currency)) if found else None
-
-
-async def _nothing_open(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document) -> Misfit | None:
-    """Where all that it may be of is taken back, by other documents than this, which a person may have entered."""
-    kept = await VatReversal.filter(merchant_id=merchant_id, refund_id__in=list(refund_ids))
-    known = {normal(said.number), said.name}
-    if not kept or any(row.document_number and normal(row.document_number) in known for row in kept):
-        return None
-    nothing = Money(0, kept[0].currency)
-    return Misfit(NOTHING_OPEN, nothing, nothing)
-
-
-def _problem(first: VatReversal, chosen: Sequence[Candidate], left: int, wanted: int, said: Document) -> str | None:
-    if first.currency != said.currency:
-        return _CURRENCY
-    if said.issued_on < first.sold_on:
-        return _TOO_EARLY
-    if not chosen:
-        return MORE if said.total > left else SEVERAL
-    if left > said.total:
-        return _PART
-    tax = _nearest(dict(said.parts) or {"tax": said.tax}, wanted)
-    return _TAX if abs(tax - wanted) > _DIFFERENCE_MAX * len(chosen) else None
-
-
-async def _as_they_are(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document) -> list[Candidate]:
-    """As `_held`, without a lock; a refund that has no reversal yet expects what VAT it has."""
-    refunds = {row.id: row for row in await Refund.filter(id__in=list(refund_ids), merchant_id=merchant_id)}
-    kept = {row.refund_id: row for row in await VatReversal.filter(refund_id__in=list(refunds))}
-    covered = {row["reversal_id"]: row for row in await rows(_COVERED, [row.id for row in kept.values()])}
-    found = []
-    for refund in (refunds[one] for one in refund_ids if one in refunds):
-        row = kept.get(refund.id) or VatReversal(
-            amount=refund.tax_amount, currency=refund.currency, sold_on=said.issued_on
-        )
-        done = covered.get(row.id, {"amount": 0, "tax": 0, "many": 0})
-        one = Candidate(row, refund, refund.amount - done["amount"], done["tax"], done["many"])
-        if one.left > 0 and (refund.id not in kept or moves.may_be_documented(row)):
-            found.append(one)
-    return found
-
-
-def chosen_of(candidates: Sequence[Candidate], document: TaxDocument | Document) -> list[Candidate]:
-    """Those whose money is the document's: one of its amount, the only ones that add up to it, or the only one.
-
-    Of several of one amount, of one sale, that whose tax is the document's, and then the oldest: they are alike.
-    """
-    alike = [one for one in candidates if one.left == document.total]
-    if alike:
-        return [min(alike, key=lambda one: abs(one.reversal.amount - one.tax - document.tax))]
-    if len(candidates) == 1:
-        return list(candidates) if document.total < candidates[0].left else []
-    if sum(one.left for one in candidates) == document.total:
-        return list(candidates)
-    if len(candidates) > _AMONG_MAX:
-        return []
-    few = [
-        list(some)
-        for count in range(2, len(candidates))
-        for some in combinations(candidates, count)
-        if sum(one.left for one in some) == document.total
-    ]
-    return few[0] if len(few) == 1 else []
-
-
-def _expected(one: Candidate, total: int) -> int:
-    """The tax of the money that the document covers of a refund (minor units), closing to the whole."""
-    covered = min(one.left, total)
-    done = one.refund.amount - one.left
-    return cumulative_share(one.reversal.amount, done + covered, one.refund.amount) - cumulative_share(
-        one.reversal.amount, done, one.refund.amount
-    )
-
-
-def _nearest(parts: dict[str, int], wanted: int) -> int:
-    """The taxes of the document that are the sale's VAT, as its merchant declared it: of several, those that add up."""
-    each = list(parts.values())
-    sums = {sum(some) for count in range(len(each) + 1) for some in combinations(each, count)}
-    best = min(sums, key=lambda one: (abs(one - wanted), -one))
-    return best if abs(best - wanted) <= _DIFFERENCE_MAX else sum(each)
 
 
 async def _meant(document: TaxDocument) -> list[UUID]:
@@ -251,7 +135,7 @@ async def _held(merchant_id: UUID, refund_ids: Sequence[UUID]) -> list[Candidate
         .order_by("id")
         .select_for_update(no_key=True)
     }
-    covered = {row["reversal_id"]: row for row in await rows(_COVERED, [row.id for row in locked.values()])}
+    covered = {row["reversal_id"]: row for row in await rows(COVERED, [row.id for row in locked.values()])}
     found = []
     for refund_id in refund_ids:  # in the order in which they were asked for
         row = locked.get(refund_id)
@@ -299,15 +183,15 @@ async def _covered(document: TaxDocument, one: Candidate, parts: dict[str, int],
         row.cause = document.cause
     if one.left > 0:
         await moves.save(row)
-        await _differs(document, one, _PART, ["amount"])
-        return _PART
+        await _differs(document, one, PART, ["amount"])
+        return PART
     mirrored = row.rule_id != _NO_REFORM or not (parts.get("IBS") or parts.get("CBS"))
-    if abs(one.tax - row.amount) > _DIFFERENCE_MAX * one.papers or not mirrored:
+    if abs(one.tax - row.amount) > DIFFERENCE_MAX * one.papers or not mirrored:
         await moves.save(row)
-        await _differs(document, one, _TAX, ["tax"])
-        return _TAX
+        await _differs(document, one, TAX, ["tax"])
+        return TAX
     await moves.document(row, Paper(document.number, document.issued_on), cause)
-    await execute(_WHOLE, row.id, _PART)
+    await execute(_WHOLE, row.id, PART)
     return None if row.booked is Booked.DOCUMENTED else MORE
 
 
@@ -324,7 +208,7 @@ async def _differs(document: TaxDocument, one: Candidate, problem: str, fields: 
     ours |= {"currency": row.currency, "sold_on": row.sold_on.isoformat()}
     theirs = {"document": document.number, "amount": document.total, "tax": document.tax}
     theirs |= {"currency": document.currency, "date": document.issued_on.isoformat()}
-    at_stake = abs(one.tax - row.amount) if problem is _TAX else abs(refund.amount - document.total)
+    at_stake = abs(one.tax - row.amount) if problem is TAX else abs(refund.amount - document.total)
     later = {names.vat_differs(row.refund_id): f"Document {document.number} came after it."}
     await findings.resolve_of(row.merchant_id, row.refund_id, later)
     await findings.open_finding(

@@ -10,9 +10,9 @@ from uuid import UUID
 from domain.access.principal import Principal
 from domain.models import TaxCancellation, TaxDocument
 from domain.platform.settings import Settings
-from domain.taxes import importing, match
+from domain.taxes import foreseen, importing, match
 from domain.taxes.documents.said import Cancellation, Document, Said, Unread
-from domain.taxes.match import Misfit
+from domain.taxes.foreseen import Misfit
 
 SHOWN_MAX: Final = 100
 
@@ -67,5 +67,5 @@ async def _seen(merchant_id: UUID, said: Said, latest: date) -> Previewed:
     refunds = await match.meant_by(merchant_id, said.originals, said.refund_reference, said.total)
     if outcome is Outcome.SAME:
         return Previewed(outcome, where, said, refunds=len(refunds))
-    differs = await match.foreseen(merchant_id, refunds, said, is_first=current is None)
+    differs = await foreseen.foreseen(merchant_id, refunds, said, is_first=current is None)
     return Previewed(outcome, where, said, refunds=len(refunds), differs=differs)

@@ -46,8 +46,10 @@ from jobs.cli import (
     taxes,
     usage,
 )
+from jobs.cli.certificates import certificate
 from jobs.cli.commands import CommandError
 from jobs.cli.pses import pse
+from jobs.cli.tokens import token
 from jobs.machine.children import ChildError
 from jobs.machine.ports import check_port
 from jobs.machine.up import serving
@@ -58,7 +60,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-token = typer.Typer(help="Bearer tokens.", no_args_is_help=True)
 app.add_typer(token, name="token")
 app.add_typer(pse, name="pse")
 app.add_typer(keys.app, name="keys")
@@ -100,7 +101,6 @@ app.command("connect")(connect.connect)
 token.command("list")(people.list_tokens)
 token.command("revoke")(people.revoke_token)
 token.command("rotate")(people.rotate_token)
-certificate = typer.Typer(help="Signed reports of certifications.", no_args_is_help=True)
 app.add_typer(certificate, name="certificate")
 
 
@@ -283,12 +283,6 @@ def certify(
     raise typer.Exit(0 if run.outcome == "PASSED" else 1)
 
 
-@certificate.command("verify")
-def verify_certificate(file: Annotated[Path, typer.Argument(help="The signed report, as JSON.")]) -> None:
-    """Say whether a report is as this installation signed it; exit 1 when it is not."""
-    typer.echo(onboarding.verify(Settings.read(), file))
-
-
 @app.command()
 def check(
     chain: Annotated[bool, typer.Option(help="Recompute the chain of events too.")] = False,
@@ -305,19 +299,6 @@ def check(
         typer.echo(f"{one.name}\n    {one.detail}")
     typer.echo("The books are in order." if not broken else f"{len(broken)} violations.")
     raise typer.Exit(1 if broken else 0)
-
-
-@token.command()
-def create(
-    merchant: Annotated[str, typer.Option(help="The merchant's id, or its name where that is unique.")],
-    role: Annotated[
-        str, typer.Option(help="REQUESTER, APPROVER, ACCOUNTANT, SUPPORT, DEVELOPER, AUDITOR, ADMIN or PLATFORM_ADMIN.")
-    ],
-    holder: Annotated[str, typer.Option(help="The person or program it is for; four eyes compare holders.")],
-    hours: Annotated[int, typer.Option(help="How long it works.", min=1, max=24 * 366)] = 24,
-) -> None:
-    """Make a bearer token. It is shown once."""
-    typer.echo(commands.create_token(commands.ready(Settings.read(), need_redis=False), merchant, role, holder, hours))
 
 
 def _become(module: str, *arguments: str, settings: Settings | None = None) -> NoReturn:

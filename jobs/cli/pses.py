@@ -6,9 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jobs.cli import (
-    facts,
-)
+from jobs.cli import facts
 
 pse = typer.Typer(help="Payment institutions: what they can do and what they say.", no_args_is_help=True)
 

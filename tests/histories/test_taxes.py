@@ -8,7 +8,7 @@ from domain.models import Finding, VatReversal
 from domain.models.refunds import Reason
 from domain.models.taxes import ReversalState, TaxRegime
 from domain.platform.settings import Settings
-from domain.taxes import match, places
+from domain.taxes import candidates, places
 from domain.taxes.places import NewPlace
 from tests.domain.taxes import vectors
 from tests.domain.taxes.vectors import access_key
@@ -82,12 +82,12 @@ async def test_a_note_on_the_wrong_invoice_takes_back_nothing_and_its_correction
     _, row = await a_sale_refunded(shop, sale, 11_800)
     assert (row.country, row.rule_id) == ("PE", "pe-return")
     wrong = await taken_in(shop, _table(f"BC01-1,{_day()},118.00,18.00,FB01-1,,"), settings)
-    assert (wrong.why[0].why, await _state(row)) == (match.UNKNOWN, ReversalState.NEEDED)
+    assert (wrong.why[0].why, await _state(row)) == (candidates.UNKNOWN, ReversalState.NEEDED)
     # The void of the wrong note is too late: it stands, and the right one is taken all the same.
     right = await taken_in(shop, _table(f"BC01-2,{_day()},118.00,18.00,FB01-3,,"), settings)
     assert (right.matched, await _state(row)) == (1, ReversalState.DOCUMENTED)
     second = await taken_in(shop, _table(f"BC01-3,{_day()},118.00,18.00,FB01-3,,"), settings)
-    assert (second.why[0].why, await vat_of(shop), await in_order()) == (match.NOTHING_OPEN, (3_600, 0, 0), True)
+    assert (second.why[0].why, await vat_of(shop), await in_order()) == (candidates.NOTHING_OPEN, (3_600, 0, 0), True)
 
 
 async def test_a_note_that_its_authority_rejects_keeps_the_refund_open(settings: Settings) -> None:

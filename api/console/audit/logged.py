@@ -6,6 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from api.console import typed
+from api.console.audit import said
 from api.console.formats import way
 from api.console.page import Asked, Data, Done
 from api.console.words import N_, _
@@ -65,6 +66,8 @@ def view(asked: Asked, data: Data) -> Mapping[str, Any]:
         "signs": {name: (mark, _(word), tone) for name, (mark, word, tone) in KINDS.items()},
         "people": list(_people(data).items()),
         "filtered": bool(kept),
+        "operation": said.operation,
+        "thing": said.thing,
         "kept": urlencode(kept),
     }
 

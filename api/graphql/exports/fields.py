@@ -7,14 +7,7 @@ import strawberry
 
 from api.graphql.audit import AuditFilter, wanted_entries
 from api.graphql.context import Info
-from api.graphql.exports.types import (
-    DecisionBatch,
-    DecisionRow,
-    DecisionsPreview,
-    Export,
-    ExportFormat,
-    ExportKind,
-)
+from api.graphql.exports.types import DecisionBatch, DecisionRow, DecisionsPreview, Export, ExportFormat, ExportKind
 from api.graphql.findings.inputs import FindingFilter
 from api.graphql.refunds.events import RefundStatus
 from api.graphql.refunds.filters import PaymentMethod, RefundReason

@@ -1,7 +1,12 @@
 """An export's columns are called something in each language, and a sheet that was filled in is read in any."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
+from api.console.findings.words import SIDES
+from api.console.words import catalogue
 from domain.exports import sheet
 from domain.exports.cells import titles, written
 from domain.exports.cells_in_words import of_findings
@@ -11,6 +16,7 @@ from domain.findings.kinds import FindingKind, known
 from domain.findings.search import FindingStanding
 from domain.languages import ENGLISH, LOCALES
 
+CHECKOUT = Path(__file__).resolve().parents[3]
 OTHERS = LOCALES[1:]
 
 
@@ -38,9 +44,15 @@ def test_what_a_sheet_says_of_a_finding_is_in_the_language_of_its_headings() -> 
         "explanation": said,
         "action": known(kind).action["en"],
         "amount": 9,
+        "currency": "BRL",
+        "ours": '{"amount": 123450, "state": "SUCCEEDED", "fee": null, "of_whom": ["a", 1]}',
+        "theirs": "",
     }
-    assert list(of_findings([english], "en")) == [english], "programs find the API's names"
+    (plain,) = of_findings([english], "en")
+    assert plain == {**english, "ours": 'Amount: R$1,234.50; State: SUCCEEDED; of whom: ["a", 1]'}, "its codes are kept"
     (told,) = of_findings([english], "pt-BR")
+    assert told["ours"] == 'Valor: R$\u00a01.234,50; Estado: SUCCEEDED; of whom: ["a", 1]'
+    assert told["theirs"] == ""
     assert told["explanation"].endswith("O documento concorda em dinheiro e não em imposto.")
     assert (told["state"], told["action"]) == ("Aberto (OPEN)", known(kind).action["pt-BR"])
     assert told["kind"] == f"{known(kind).title['pt-BR']} (VAT_DOCUMENT_DIFFERS)"
@@ -48,6 +60,15 @@ def test_what_a_sheet_says_of_a_finding_is_in_the_language_of_its_headings() -> 
         of_findings([{**english, "state": one}], locale)[0]["state"] for one in FindingStanding for locale in OTHERS
     ]
     assert len(states) == 12
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_sheet_calls_the_facts_of_both_sides_as_the_console_does(locale: str) -> None:
+    told = tomllib.loads((CHECKOUT / "domain" / "exports" / "sides.toml").read_text())
+    shown = {word.id: word.string for noun in ("shared", "findings") for word in catalogue(noun, locale)}
+    assert {name: words[locale] for name, words in told.items()} == {
+        name: shown[word] if locale != ENGLISH else word for name, word in SIDES.items()
+    }
 
 
 @pytest.mark.parametrize("locale", LOCALES)

@@ -16,7 +16,7 @@ from domain.problems import NotFound
 from domain.pse.vocabulary import Succeeded
 from domain.refunds import request
 from domain.refunds.request import NewRefund
-from domain.taxes import importing, match, nightly, places, report, work
+from domain.taxes import candidates, importing, nightly, places, report, work
 from domain.taxes.moves import Paper
 from domain.taxes.places import NewPlace
 from domain.taxes.work import Said
@@ -151,7 +151,7 @@ async def test_a_document_that_came_before_all_of_its_refunds_takes_their_vat_ba
 ) -> None:
     shop, payment = await _sold()
     early, one = await a_sale_refunded(shop, payment, 4_000)
-    assert (await taken_in(shop, _note(1, "70.00", "12.60"), settings)).why[0].why == match.MORE
+    assert (await taken_in(shop, _note(1, "70.00", "12.60"), settings)).why[0].why == candidates.MORE
     assert await open_kinds(early.id) == ["VAT_DOCUMENT_DIFFERS"]
     assert (await nightly.match_again(), await open_kinds(early.id)) == (0, ["VAT_DOCUMENT_DIFFERS"])
     _, other = await a_sale_refunded(shop, payment, 1_000)  # of this sale too, and of no such note
@@ -167,7 +167,7 @@ async def test_a_document_that_came_before_all_of_its_refunds_takes_their_vat_ba
     for _ in range(2):
         await a_sale_refunded(shop, sold, 1_000)
     assert await nightly.match_again() == 1
-    assert [(await TaxDocument.get(id=one)).problem for one in (broken, good)] == [match.UNKNOWN, None]
+    assert [(await TaxDocument.get(id=one)).problem for one in (broken, good)] == [candidates.UNKNOWN, None]
 
 
 async def _stray(shop: Shop, number: int, settings: Settings) -> UUID:
@@ -179,7 +179,7 @@ async def test_a_document_that_could_be_of_several_is_of_those_that_are_left(set
     shop, payment = await _sold()
     rows_ = [(await a_sale_refunded(shop, payment, amount))[1] for amount in (4_000, 3_000, 2_000, 1_000)]
     told = await taken_in(shop, _note(1, "50.00", "9.00"), settings)  # 40 and 10, or 30 and 20
-    assert told.why[0].why == match.SEVERAL
+    assert told.why[0].why == candidates.SEVERAL
     assert (await taken_in(shop, _note(2, "30.00", "5.40"), settings)).matched == 1
     assert await nightly.match_again() == 1
     assert [(await _row(row)).booked is Booked.DOCUMENTED for row in rows_] == [True, True, False, True]
@@ -192,13 +192,13 @@ async def test_the_amount_alone_never_matches_and_what_came_before_its_sale_is_m
     shop, payment = await _sold(document="NFe 999")
     _, row = await a_sale_refunded(shop, payment, 4_000)
     stray = await taken_in(shop, _note(7, "40.00", "7.20"), settings)
-    assert (stray.matched, stray.why[0].why) == (0, match.UNKNOWN)
+    assert (stray.matched, stray.why[0].why) == (0, candidates.UNKNOWN)
     assert (await nightly.match_again(), (await _row(row)).booked) == (0, Booked.NOTHING)
     await named(payment, KEY.lower())
     assert (await nightly.match_again(), (await _row(row)).state) == (1, S.DOCUMENTED)
     other, own = await _sold(), await a_shop(name="Outra")
     _, of_other = await a_sale_refunded(other[0], other[1], 4_000)
-    assert (await taken_in(own, _note(8, "40.00", "7.20"), settings)).why[0].why == match.UNKNOWN
+    assert (await taken_in(own, _note(8, "40.00", "7.20"), settings)).why[0].why == candidates.UNKNOWN
     assert ((await _row(of_other)).booked, await in_order()) == (Booked.NOTHING, True)
     with pytest.raises(NotFound):
         await importing.take_in(accountant(own), await handed_in(shop, b"x", settings), settings, CAUSE)
@@ -212,7 +212,7 @@ async def test_of_refunds_of_one_sale_and_one_amount_each_document_takes_one(set
     assert [(await _row(row)).booked for row in rows_] == [Booked.NOTHING, Booked.DOCUMENTED]
     assert (await taken_in(shop, _note(2, "50.00", "9.01"), settings)).matched == 1
     third = await taken_in(shop, _note(3, "50.00", "9.00"), settings)
-    assert (third.matched, third.why[0].why, await vat_of(shop)) == (0, match.NOTHING_OPEN, (0, 0, 0))
+    assert (third.matched, third.why[0].why, await vat_of(shop)) == (0, candidates.NOTHING_OPEN, (0, 0, 0))
     assert await in_order()
 
 
@@ -267,7 +267,7 @@ async def test_a_table_names_refunds_and_a_revised_row_undoes_the_one_before(set
     gone = await taken_in(shop, _table("NC2,,,,,,,cancelada", "NC9,,,,,,,cancelada"), settings)
     assert (gone.canceled, gone.unread, await vat_of(shop)) == (1, 1, (1_800, 720, 0))
     other = f"NC3,{_day()},40.00,7.20,NF 56,{refund.reference},,"  # it names a refund, and another sale
-    assert (await taken_in(shop, _table(other), settings)).why[0].why == match.UNKNOWN
+    assert (await taken_in(shop, _table(other), settings)).why[0].why == candidates.UNKNOWN
     assert await in_order()
 
 
@@ -332,7 +332,7 @@ async def test_a_lost_vat_is_no_documents_and_a_chilean_sale_goes_by_its_folio(s
     _, row = await a_sale_refunded(shop, sale, 15_990)
     await work.write_off(who, row.id, "No note was made.", CAUSE)
     told = await taken_in(shop, _table(f"501,{_day()},159.90,25.53,33 0077,,,"), settings)
-    assert (told.matched, told.why[0].why, await vat_of(shop)) == (0, match.NOTHING_OPEN, (2_553, 0, 2_553))
+    assert (told.matched, told.why[0].why, await vat_of(shop)) == (0, candidates.NOTHING_OPEN, (2_553, 0, 2_553))
     assert await in_order()
 
 
