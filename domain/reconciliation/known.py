@@ -122,7 +122,11 @@ class BooksState:
     def add(self, lines: pl.DataFrame, known: Known) -> None:
         """Count a part in."""
         suspense = known.suspense.with_columns(pl.col(pl.List).list.sort().list.join("\x00"))
-        frames = (lines, known.payments, known.refunds, known.settled, suspense)
+        # Orders are told, or not, as the payments were found: without one that is asked for they say nothing.
+        payments = known.payments
+        if orders_of(lines).is_empty():
+            payments = payments.with_columns(pl.lit(None, pl.String).alias("known_order"))
+        frames = (lines, payments, known.refunds, known.settled, suspense)
         for one, frame in zip(self._summed, frames, strict=True):
             one.add(frame)
 

@@ -20,9 +20,10 @@ from domain.platform import copying
 from domain.platform.database import connection as current
 from domain.platform.database import execute, rows
 from domain.pse.reporting import ReadReport, ReportFile
-from domain.settlements import balances, batches, differences, own_lines, payouts, pieces, repeats
+from domain.settlements import balances, batches, differences, held, own_lines, payouts, pieces, repeats
 from domain.settlements.batches import Moved, added, by_currency, undone
 from domain.settlements.frames import AddedUp, Frames
+from domain.settlements.held import HeldLines
 
 LINE_COLUMNS: Final = (
     "line",
@@ -54,8 +55,6 @@ LINE_COLUMNS: Final = (
 # All of a report but the file itself, which may be of any size.
 _SAYS: Final = tuple(name for name in Report._meta.db_fields if name != "content")
 _KEPT: Final = (*LINE_COLUMNS, "payment_id", "refund_id")
-# Copied as microseconds since 1970: PostgreSQL reads a moment's text ten times as long as a number.
-_MOMENTS: Final = {"booked_at": "'epoch'::timestamptz + booked_at * interval '1 microsecond'"}
 FEW: Final = 1_000  # lines that are inserted by their values
 _TOLD: Final = tuple(
     name for name in LINE_COLUMNS if name not in ("line", "amount", "by_amount", "by_bank", "booked_at")
@@ -91,15 +90,6 @@ _ORPHANED: Final = """id IN (
   WHERE b.number > (SELECT count(*) FROM settlement_lines out WHERE out.payment_id = b.payment_id
     AND out.amount = b.amount AND out.effect = 'TAKEN' AND out.by_amount AND out.refund_id IS NULL
     AND out.voided_at IS NULL))"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """Lines in a table of the session's own; in `alike` the columns that say the same of all, as SQL has it."""
-
-    table: str
-    rows: int
-    alike: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +143,15 @@ async def matched(connection: Connection, name: str, known: str | None) -> None:
     )
 
 
-async def _packed_beside(file: ReportFile, lines: Frames) -> tuple[list[Path], list[_Held]]:
+async def _packed_beside(file: ReportFile, lines: Frames) -> tuple[list[Path], list[HeldLines]]:
     """The file's packed pieces, packed while PostgreSQL takes the lines; few of these are not there yet."""
     packing = asyncio.create_task(asyncio.to_thread(pieces.packed, file))
     try:
         many = enumerate(lines if lines.height > FEW else ())
-        held = [await _hold(some, number) for number, some in many if some.height]
+        copied = [await held.hold(_kept(some), number) for number, some in many if some.height]
     finally:
         await asyncio.wait([packing])
-    return packing.result(), held
+    return packing.result(), copied
 
 
 async def store(
@@ -182,7 +172,7 @@ async def store(
     """
     report_id = uuid4()
     # Before the first row is written: from then on the sealer waits for this transaction.
-    packed, held = await _packed_beside(file, lines)
+    packed, copied = await _packed_beside(file, lines)
     digest, totals = pieces.digest_of(file), totals_of(lines)
     gone: Moved = {} if old is None else await _supersede(connection, old)
     report = await Report.create(
@@ -200,8 +190,8 @@ async def store(
     given = await _void_given(connection, report_id, giving)
     plain = await _void("id = ANY($1::bigint[])", [list(given_up)])
     if lines.height > FEW:
-        for one in held:
-            await _arrive(report, one)
+        for one in copied:
+            await held.arrive(report.id, one)
     else:
         await _insert(report, lines.together(_kept))
     moved, paid = await _balance(connection, report, lines, told)
@@ -255,41 +245,6 @@ def totals_of(lines: Frames) -> dict[str, Any]:
 def _sum() -> pl.Expr:
     """The amounts added up: of a PSE's payouts and fees, 64 bits may not hold what polars would add up in them."""
     return pl.col("amount").cast(pl.Int128).sum()
-
-
-async def _hold(lines: pl.DataFrame, number: int) -> _Held:
-    """Copy many lines into a table that only this session sees: nothing of ours is written yet. A column that says the
-    same of all is not copied.
-    """
-    alike, table = _alike(lines), f"told_lines_{number}"
-    told = lines.select(name for name in _KEPT if name not in alike).with_columns(pl.col(pl.Datetime).dt.epoch("us"))
-    async with current().acquire_connection() as raw:
-        # PostgreSQL takes no COPY into a table whose rows have an owner (row-level security). A table of this session
-        # has no owner to ask, no index and no log: the second way of the rows is the cheaper one.
-        names = ", ".join(f"NULL::bigint AS {name}" if name in _MOMENTS else name for name in told.columns)
-        await raw.execute(
-            f"CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS SELECT {names} FROM settlement_lines WITH NO DATA"  # noqa: S608 - ours
-        )
-        await copying.into(raw, table, told)
-    return _Held(table, lines.height, alike)
-
-
-def _alike(lines: pl.DataFrame) -> dict[str, str]:
-    same = lines.select(pl.col(name).eq_missing(pl.col(name).first()).all() for name in _KEPT)
-    names = [name for name in _KEPT if name != "line" and same[name].item()]
-    said = lines.head(1).select(pl.col(name).cast(pl.String) for name in names)
-    return {name: "NULL" if said[name].item() is None else copying.literal(said[name].item()) for name in names}
-
-
-async def _arrive(report: Report, held: _Held) -> None:
-    others = {name: _MOMENTS.get(name, name) for name in _KEPT if name not in held.alike}
-    said = {"report_id": copying.literal(report.id), **held.alike, **others}
-    async with current().acquire_connection() as raw:
-        added = await raw.execute(
-            f"INSERT INTO settlement_lines ({', '.join(said)}) SELECT {', '.join(said.values())} FROM {held.table}"  # noqa: S608 - ours
-        )
-        copying.whole(int(added.rpartition(" ")[2]), held.rows)
-        await raw.execute(f"DROP TABLE {held.table}")
 
 
 def _kept(lines: pl.DataFrame) -> pl.DataFrame:

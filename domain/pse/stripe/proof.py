@@ -45,11 +45,12 @@ class Payouts:
 
     def add_all(self, rows: pl.DataFrame) -> None:
         """As `add`, plain rows at once."""
-        currency, name = pl.col("currency").str.to_uppercase(), pl.col("automatic_payout_id")
-        decimals = plain.exponent(pl.col("currency"))
+        currency, name = pl.col("currency"), pl.col("automatic_payout_id")
         paid = (pl.col("reporting_category") == "payout") & (name != "")
-        nets = rows.lazy().select(name, currency, decimals=decimals, paid=paid, net=plain.minor_units("net", decimals))
-        sums = nets.group_by(pl.exclude("net")).agg(pl.col("net").cast(pl.Int128).sum()).sort(pl.all()).collect()
+        nets = rows.lazy().select(name, currency, paid=paid, net=plain.sure_units("net"))
+        each = nets.group_by(pl.exclude("net")).agg(pl.col("net").cast(pl.Int128).sum())
+        of = each.select(name, currency.str.to_uppercase(), "paid", "net", decimals=plain.exponent(currency))
+        sums = of.select(name, "currency", "decimals", "paid", "net").sort(pl.all()).collect()
         for payout, code, places, is_paid, net in sums.iter_rows():
             self.add((payout, code), "", Decimal(0))
             self.add((payout, code), "payout" if is_paid else "", Decimal(net).scaleb(-places))

@@ -1,20 +1,21 @@
 """A report of many lines: its names are copied, and not asked for one by one; the same report again is recognised."""
 
 import os
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import polars as pl
 import pytest
 
 from domain import invariants
-from domain.models import LedgerEntry, Payment, Report, SettlementLine
+from domain.models import LedgerEntry, Payment, Report, SettlementLine, Store
 from domain.models.ledger import Account
 from domain.platform import copying, crash, database
 from domain.pse import registry
 from domain.pse.reporting import REPORT_SCHEMA
 from domain.pse.vocabulary import Succeeded
 from domain.reconciliation import known, near
-from domain.settlements import frames, reports
+from domain.settlements import frames, held, reports
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, balance, open_findings
 
@@ -119,6 +120,25 @@ async def test_the_open_side_is_the_same_asked_for_and_copied(monkeypatch: pytes
     assert state[0].told() == state[1].told(), "what is added up has no order"
 
 
+async def test_what_was_known_is_the_same_whichever_way_it_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, payment = await _shop()
+    store = await Store.create(merchant_id=shop.id, code="rj", name="Rio")
+    one = await a_payment(shop, amount=500, days_ago=0, order="order-1")
+    other = await a_payment(replace(shop, store=store), amount=500, days_ago=0)
+    told = [a_line(some, "CAPTURE", 1) for some in (payment, one, other)]
+    lines = pl.DataFrame(told, schema={**REPORT_SCHEMA, "booked_at": pl.String(), "business_date": pl.String()})
+    states, stores = list[str](), list[list[Any]]()
+    monkeypatch.setattr(near, "COST_MAX", 1e9)
+    for few in (1_000, 0):  # asked for by name, and copied with all of their days
+        monkeypatch.setattr(known, "FEW_LINES", few)
+        found, state = await known.known_of(shop.connection, "x", lines), await known.state_of(shop.connection, "x")
+        state.add(lines, found)
+        states.append(state.told())
+        stores.append(sorted(found.payments.select("payment_id", "store_id").rows()))
+    assert (states[0], stores[0]) == (states[1], stores[1])
+    assert len({store_id for _, store_id in stores[0]}) == 2
+
+
 async def test_what_is_copied_is_what_comes_back_whatever_is_in_it() -> None:
     lines = pl.DataFrame({"name": [*NASTY, None], "number": [*range(len(NASTY)), None], "flag": [True, *[None] * 13]})
     async with copying.aside() as raw:
@@ -131,6 +151,23 @@ async def test_what_is_copied_is_what_comes_back_whatever_is_in_it() -> None:
     assert found.equals(lines)
     with pytest.raises(copying.CutCopy):
         copying.whole(1, 2)
+
+
+async def test_lines_are_stored_word_for_word_and_to_the_microsecond(
+    many: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, payment = await _shop()
+    moments = [f"2026-02-28T23:59:5{number % 10}.{number:06}+00:00" for number in range(len(NASTY) + 1)]
+    told = list(zip([*NASTY, None], moments, strict=True))
+    lines = [a_line(payment, "FEE", 1, kind=kind, booked_at=at) for kind, at in told]
+    lines[0] |= {"type": "CAPTURE", "settled_currency": "BRL", "settled_net": "0.01"}
+    await a_night(shop, *lines)
+    monkeypatch.setattr(held, "_SAID_MAX", 1)  # more words than are worth a number
+    await a_night(shop, *lines, days=1)
+    for report in await Report.all():
+        kept = await SettlementLine.filter(report_id=report.id).order_by("line")
+        assert [(one.kind, one.booked_at.isoformat(timespec="microseconds")) for one in kept] == told, many
+        assert [(one.type, one.settled_currency) for one in kept[:2]] == [("CAPTURE", "BRL"), ("FEE", None)]
 
 
 async def test_the_same_report_is_recognised_until_the_books_know_more(many: bool) -> None:
