@@ -201,6 +201,22 @@ async def test_so_it_is_where_another_kind_of_report_tells_some_of_it_too_at_oth
     assert await open_findings() == ["DUPLICATE_LINE", "DUPLICATE_LINE", "RETURNED", "STATUS_MISMATCH"]
 
 
+async def test_what_left_once_more_is_counted_once_though_two_kinds_of_report_tell_it_under_two_names() -> None:
+    shop, payment, refund = await _refunded()
+    rows = [_row(payment, refund, 4_000, ("SUCCEEDED", "RETURNED")[n % 2], 5 * n, kind="a") for n in range(3)]
+    theirs = {"kind": "b", "reference": None, "pse_refund_reference": "P1"}
+    for number, row in enumerate(rows):
+        await a_night(shop, row, days=number - 3)
+    later = {"booked_at": (_noon() + timedelta(hours=11)).isoformat()}
+    for name, more in (("b.json", rows[:2]), ("c.json", [{**rows[2], **later}])):
+        await a_night(shop, *({**row, **theirs} for row in more), name=name)
+    assert await _stands(shop) == (0, 4_000, -4_000)
+    assert "DUPLICATE_LINE" in await open_findings()
+    await a_night(shop, days=-1)  # one of both has it no longer
+    await a_night(shop, {**rows[2], **later, **theirs}, name="c.json")
+    assert (await _stands(shop))[2] == -4_000
+
+
 async def test_a_part_that_another_kind_of_report_tells_first_is_counted_once() -> None:
     shop, payment, refund = await _refunded()
     rest = [_left(payment, refund, 1_000, 5, kind=kind) for kind in ("payout", "settled")]
