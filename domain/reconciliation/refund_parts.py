@@ -20,9 +20,19 @@ _LEFT, _RETURNED = "SUCCEEDED", "RETURNED"
 _KEYS: Final = ("refund_id", "payment_id", "name")
 _HAS_LEFT: Final = pl.col("state") == _LEFT
 _MOVEMENT: Final = ("effect", "state", "kind", "booked_at", "amount", *_KEYS)
-_HERE: Final = ("line", "amount", "refund_amount", "kind", "booked_at", "payout_reference", "effect", "_other")
+_HERE: Final = (
+    "line",
+    "amount",
+    "refund_amount",
+    "kind",
+    "booked_at",
+    "payout_reference",
+    "effect",
+    "_other",
+    "settled_net",
+)
 _KIND: Final = pl.col("kind").str.to_lowercase()
-_THERE: Final = ("amount", "kind", "booked_at", "payout_reference", "effect")
+_THERE: Final = ("amount", "kind", "booked_at", "payout_reference", "effect", "plain")
 _Row = Mapping[str, Any]
 
 
@@ -136,6 +146,8 @@ class _OneRefund:
             return False
         if any(one["amount"] == row["amount"] for one in others):
             return True
+        if row["settled_net"] is not None and any(one.get("plain") for one in others):
+            return False  # they do not tell its fee and taxes
         whole = sum(one["amount"] for one in others) == row["refund_amount"]
         beside = {(one["amount"], one["booked_at"]) for one in self._beside if _alike(row, one)}
         told = sum(before) + sum(amount for amount, _ in beside - {(row["amount"], row["booked_at"])})

@@ -262,6 +262,15 @@ async def test_what_one_kind_of_report_tells_in_parts_and_another_one_whole_is_c
     assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
 
 
+async def test_rows_that_tell_their_fees_are_not_what_another_kind_of_report_tells_without_any() -> None:
+    shop, payment, refund = await _refunded()
+    plain = dict.fromkeys(("settled_net", "settled_currency"))
+    await a_night(shop, _left(payment, refund, 4_000, kind="b", **plain), days=-1)
+    fee = {"fee": "-1.00", "gross": "-30.00"}
+    await a_night(shop, _left(payment, refund, 3_000, kind="a", **settled("-31.00", **fee)))
+    assert (await balance(shop, Account.FEES), await open_findings()) == (100, ["UNKNOWN_LINE"])
+
+
 async def test_a_row_beyond_a_refund_is_a_duplicate_whatever_kind_of_report_has_told_it_whole() -> None:
     shop, payment, refund = await _refunded()
     await a_night(shop, _left(payment, refund, 4_000, kind="b"), days=-1)
