@@ -45,8 +45,8 @@ async def own(principal: Principal, said: Sequence[FirstWord]) -> list[UUID]:
     """Those of them whose second this principal cannot be: as each confirmation checks it by itself."""
     if not said:
         return []
-    parties = {one.party for one in said}
-    makers, gone = await vouching.behind(parties, min(one.since for one in said)), await suspended(parties)
+    since = min(one.since for one in said)
+    makers, gone = await vouching.behind_or_suspended({one.party for one in said}, since)
     return [
         one.party
         for one in said

@@ -21,6 +21,8 @@ WHERE person_id = ANY($1) AND vouched_by_id IS NOT NULL
 UNION SELECT party_id, vouched_by_id FROM tokens
 WHERE party_id = ANY($1) AND vouched_by_id IS NOT NULL
   AND expires_at > least(now(), $2::timestamptz) - interval '30 days'"""
+_OR_SUSPENDED: Final = f"""{_BEHIND}
+UNION SELECT id, NULL FROM people WHERE id = ANY($1) AND state = 'SUSPENDED'"""  # noqa: S608 - ours
 # People of a merchant, be it that they are none any more, who have signed in by a link that one of these made.
 _MADE_BY: Final = """
 SELECT DISTINCT g.person_id AS party FROM grants g WHERE g.merchant_id = $1 AND g.person_id IS NOT NULL AND (
@@ -44,6 +46,21 @@ async def behind(parties: Collection[UUID], since: datetime | None = None) -> Ma
     for row in await rows(_BEHIND, list(parties), since) if parties else ():
         found[row["party"]] = found.get(row["party"], frozenset()) | {row["voucher"]}
     return found
+
+
+@for_all("a person may have a part in several merchants, signs in at their own, and is suspended there")
+async def behind_or_suspended(
+    parties: Collection[UUID], since: datetime
+) -> tuple[Mapping[UUID, frozenset[UUID]], frozenset[UUID]]:
+    """`behind`, and who of these people is suspended, in one statement."""
+    found: dict[UUID, frozenset[UUID]] = {}
+    suspended = set()
+    for row in await rows(_OR_SUSPENDED, list(parties), since):
+        if row["voucher"] is None:
+            suspended.add(row["party"])
+        else:
+            found[row["party"]] = found.get(row["party"], frozenset()) | {row["voucher"]}
+    return found, frozenset(suspended)
 
 
 @for_all("a person may have a part in several merchants, and signs in at their own")

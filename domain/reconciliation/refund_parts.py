@@ -7,6 +7,7 @@ money, however it cuts it. What left, or came back, a second time under its name
 alone: what undid the first lies between both. Such rows are in SUSPENSE, with a finding.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,10 +19,20 @@ from domain.models.settlements import BookedAs, Effect
 _LEFT, _RETURNED = "SUCCEEDED", "RETURNED"
 _KEYS: Final = ("refund_id", "payment_id", "name")
 _HAS_LEFT: Final = pl.col("state") == _LEFT
-_MOVEMENT: Final = ("effect", "state", "kind", "booked_at", *_KEYS)
-_HERE: Final = ("line", "amount", "refund_amount", "kind", "booked_at", "payout_reference", "effect", "_other")
+_MOVEMENT: Final = ("effect", "state", "kind", "booked_at", "amount", *_KEYS)
+_HERE: Final = (
+    "line",
+    "amount",
+    "refund_amount",
+    "kind",
+    "booked_at",
+    "payout_reference",
+    "effect",
+    "_other",
+    "settled_net",
+)
 _KIND: Final = pl.col("kind").str.to_lowercase()
-_THERE: Final = ("amount", "kind", "booked_at", "payout_reference", "effect")
+_THERE: Final = ("amount", "kind", "booked_at", "payout_reference", "effect", "plain")
 _Row = Mapping[str, Any]
 
 
@@ -135,6 +146,8 @@ class _OneRefund:
             return False
         if any(one["amount"] == row["amount"] for one in others):
             return True
+        if row["settled_net"] is not None and any(one.get("plain") for one in others):
+            return False  # they do not tell its fee and taxes
         whole = sum(one["amount"] for one in others) == row["refund_amount"]
         beside = {(one["amount"], one["booked_at"]) for one in self._beside if _alike(row, one)}
         told = sum(before) + sum(amount for amount, _ in beside - {(row["amount"], row["booked_at"])})
@@ -190,12 +203,32 @@ def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, _Said]:
         ]
     )
     same, passive = pl.concat([moved.filter(~still), beside]), pl.concat([rows.select(*_MOVEMENT), beside])
-    found = list[int]()
+    fresh, found = rows, list[int]()
     while more := _between(rows, same, moved, passive):
         found += more
         moved = pl.concat([moved, rows.filter(pl.col("line").is_in(more)).select(*_MOVEMENT)])
         rows = rows.filter(~pl.col("line").is_in(more))
-    return dict.fromkeys(found, _Said(Effect.NONE.value, again=True))
+    told = elsewhere.filter(pl.col("booked_as") == BookedAs.UNEXPLAINED.value)
+    return _counted_once(fresh.filter(pl.col("line").is_in(found)), told) if found else {}
+
+
+def _counted_once(rows: pl.DataFrame, told: pl.DataFrame) -> dict[int, _Said]:
+    """Rows that moved once more: as many are counted as the kind of report has that tells most of them."""
+    there: defaultdict[Any, dict[str, set[Any]]] = defaultdict(lambda: defaultdict(set))
+    for one in told.iter_rows(named=True):
+        there[_moved_as(one)][_kind_of(one)].add(one["booked_at"])
+    made: dict[int, _Said] = {}
+    for row in rows.sort("line").iter_rows(named=True):
+        kinds, kind = there[_moved_as(row)], _kind_of(row)
+        others = max((len(moments) for name, moments in kinds.items() if name != kind), default=0)
+        otherwise = len(kinds[kind] - {row["booked_at"]}) < others
+        made[row["line"]] = _Said(Effect.NONE.value, again=not otherwise, otherwise=otherwise)
+        kinds[kind].add(row["booked_at"])
+    return made
+
+
+def _moved_as(row: _Row) -> tuple[Any, ...]:
+    return row["refund_id"] or (row["payment_id"], row["name"]), row["state"], row["amount"]
 
 
 def _between(rows: pl.DataFrame, same: pl.DataFrame, moved: pl.DataFrame, passive: pl.DataFrame) -> list[int]:

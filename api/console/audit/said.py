@@ -173,7 +173,7 @@ ALONE: Final[Mapping[str, str]] = {
     "tokens": N_("Tokens"),
     "roles": N_("Roles"),
 }
-_SEPARATED: Final = re.compile(r"[ _]+(\w)")
+_SEPARATED: Final = re.compile(r"[ _](\w)")
 
 
 def operation(name: str) -> str:

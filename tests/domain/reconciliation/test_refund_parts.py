@@ -201,6 +201,22 @@ async def test_so_it_is_where_another_kind_of_report_tells_some_of_it_too_at_oth
     assert await open_findings() == ["DUPLICATE_LINE", "DUPLICATE_LINE", "RETURNED", "STATUS_MISMATCH"]
 
 
+async def test_what_left_once_more_is_counted_once_though_two_kinds_of_report_tell_it_under_two_names() -> None:
+    shop, payment, refund = await _refunded()
+    rows = [_row(payment, refund, 4_000, ("SUCCEEDED", "RETURNED")[n % 2], 5 * n, kind="a") for n in range(3)]
+    theirs = {"kind": "b", "reference": None, "pse_refund_reference": "P1"}
+    for number, row in enumerate(rows):
+        await a_night(shop, row, days=number - 3)
+    later = {"booked_at": (_noon() + timedelta(hours=11)).isoformat()}
+    for name, more in (("b.json", rows[:2]), ("c.json", [{**rows[2], **later}])):
+        await a_night(shop, *({**row, **theirs} for row in more), name=name)
+    assert await _stands(shop) == (0, 4_000, -4_000)
+    assert "DUPLICATE_LINE" in await open_findings()
+    await a_night(shop, days=-1)  # one of both has it no longer
+    await a_night(shop, {**rows[2], **later, **theirs}, name="c.json")
+    assert (await _stands(shop))[2] == -4_000
+
+
 async def test_a_part_that_another_kind_of_report_tells_first_is_counted_once() -> None:
     shop, payment, refund = await _refunded()
     rest = [_left(payment, refund, 1_000, 5, kind=kind) for kind in ("payout", "settled")]
@@ -244,6 +260,15 @@ async def test_what_one_kind_of_report_tells_in_parts_and_another_one_whole_is_c
     for days in (-2, -1):
         await a_night(shop, *told[days + 2], days=days)
     assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+
+
+async def test_rows_that_tell_their_fees_are_not_what_another_kind_of_report_tells_without_any() -> None:
+    shop, payment, refund = await _refunded()
+    plain = dict.fromkeys(("settled_net", "settled_currency"))
+    await a_night(shop, _left(payment, refund, 4_000, kind="b", **plain), days=-1)
+    fee = {"fee": "-1.00", "gross": "-30.00"}
+    await a_night(shop, _left(payment, refund, 3_000, kind="a", **settled("-31.00", **fee)))
+    assert (await balance(shop, Account.FEES), await open_findings()) == (100, ["UNKNOWN_LINE"])
 
 
 async def test_a_row_beyond_a_refund_is_a_duplicate_whatever_kind_of_report_has_told_it_whole() -> None:
