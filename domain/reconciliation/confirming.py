@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from domain.access import vouching
+from domain.access import second, vouching
 from domain.access.holders import same_person
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -116,6 +116,7 @@ async def confirm(principal: Principal, report_id: UUID, sha256: str, cause: Cau
         if sha256.strip().lower() != row.sha256:
             raise InvalidInput("This is another file's SHA-256: look at the report first.", path=["input", "sha256"])
         await _check_other(principal, row)
+        await _check_first(row)
         if await execute(_CONFIRM, row.id, principal.holder[:200], principal.party) != 1:
             raise RuntimeError("The report was not confirmed: it is behind the wall.")
         await findings.resolve(row.merchant_id, _name(row.id), _SAID)
@@ -158,6 +159,16 @@ async def _check_other(principal: Principal, row: HandedReport) -> None:
             "You handed it in yourself; another person with KEEP_BOOKS must confirm it. If there is nobody else, "
             f"invite a second person (personInvite); {vouching.ADVICE}.",
             path=_PATH,
+        )
+
+
+async def _check_first(row: HandedReport) -> None:
+    if row.handed_in_by_id is not None and await second.suspended([row.handed_in_by_id]):
+        raise InvalidState(
+            "Whoever handed it in is suspended by now: refuse it (settlementReportRefuse) and hand it in anew, then "
+            "another person confirms it.",
+            path=_PATH,
+            current_state="SUSPENDED",
         )
 
 

@@ -19,6 +19,9 @@ import pytest
 from tortoise.exceptions import IntegrityError
 
 from domain import invariants
+from domain.access import people
+from domain.access.people import PersonState
+from domain.access.principal import Principal
 from domain.access.tokens import Role
 from domain.cause import Cause
 from domain.connections import connections
@@ -43,6 +46,7 @@ from jobs import handed_in, inbox, reconciliation
 from jobs import sources as visits
 from jobs.cli import commands
 from jobs.cli.commands import Reconciled
+from tests.domain.refunds.test_parties import a_signed_in
 from tests.jobs.test_night_dates import Unpublished
 from tests.jobs.test_nights import ZONE, _line
 from tests.kit.factories import CAUSE, KEY, SECRETS, OwnerRows, a_key, a_payment, a_person
@@ -313,9 +317,27 @@ async def test_a_report_that_would_replace_another_one_than_was_seen_waits_again
     assert await Finding.filter(resolved_at=None).count() == 0
 
 
-async def _proposed(world: World, name: str, content: bytes) -> HandedReport:
+async def test_a_report_that_somebody_handed_in_who_is_suspended_by_now_is_refused_and_handed_in_anew(
+    world: World, pse: Dated
+) -> None:
+    pse.told["a.csv"] = await _lines(world)
+    ana, bia, caio = [await a_signed_in(world.shop, name, Role.ACCOUNTANT) for name in ("Ana", "Bia", "Caio")]
+    row = await _proposed(world, "a.csv", b"typed", ana)
+    assert ana.person_id is not None
+    boss = a_person(world.shop, "boss", Role.ADMINISTRATOR)
+    await people.update(boss, ana.person_id, None, PersonState.SUSPENDED, CAUSE)
+    with pytest.raises(InvalidState, match="settlementReportRefuse") as refused:
+        await confirming.confirm(caio, row.id, row.sha256, CAUSE)
+    assert refused.value.current_state == "SUSPENDED"
+    await confirming.refuse(caio, row.id, "Ana has left us.", CAUSE)
+    row = await _proposed(world, "a.csv", b"typed", bia)
+    row = await confirming.confirm(caio, row.id, row.sha256, CAUSE)
+    assert row.state == "WAITING"
+
+
+async def _proposed(world: World, name: str, content: bytes, by: Principal | None = None) -> HandedReport:
     file_id = await _uploaded(world, name, content)
-    keeper = a_person(world.shop, "ana", Role.ACCOUNTANT)
+    keeper = by or a_person(world.shop, "ana", Role.ACCOUNTANT)
     row = await room.upload(keeper, world.shop.connection.id, None, file_id, a_key(), CAUSE)
     await handed_in.take(row.id, world.sender, world.settings)
     row = await HandedReport.get(id=row.id)
