@@ -264,7 +264,7 @@ async def test_what_one_kind_of_report_tells_in_parts_and_another_one_whole_is_c
 
 async def test_rows_that_tell_their_fees_are_not_what_another_kind_of_report_tells_without_any() -> None:
     shop, payment, refund = await _refunded()
-    plain = dict.fromkeys(("settled_net", "settled_currency"))
+    plain: dict[str, Any] = dict.fromkeys(("settled_net", "settled_currency"))
     await a_night(shop, _left(payment, refund, 4_000, kind="b", **plain), days=-1)
     fee = {"fee": "-1.00", "gross": "-30.00"}
     await a_night(shop, _left(payment, refund, 3_000, kind="a", **settled("-31.00", **fee)))
