@@ -20,7 +20,7 @@ from domain.batches.lines import Line
 from domain.batches.registering import NamedPlaces
 from domain.batches.verdicts import WILL_BE_DONE
 from domain.cause import Cause
-from domain.models import Batch, BatchRow
+from domain.models import Batch, BatchRow, Event
 from domain.models.refunds import RELEASED
 from domain.money import Money
 from domain.payments import register
@@ -213,14 +213,18 @@ async def _asked(turn: _Turn, row: BatchRow, line: Line) -> RowCame:
         verdicts.given_of(line),
     )
     made = await request.request(turn.who, new, _key(row), turn.cause, turn.secret)
-    outcome = RowOutcome.ALREADY if made.replayed and not await _is_first(row) else RowOutcome.ASKED
+    ours = not made.replayed or await _is_ours(turn, row, made.refund.id)
+    outcome = RowOutcome.ASKED if ours else RowOutcome.ALREADY
     said = f"Refund {made.refund.reference} is {made.refund.state}."
     return RowCame(outcome, said, None, made.refund.id)
 
 
-async def _is_first(row: BatchRow) -> bool:
-    """Whether no other row has this key's refund: what is replayed then is what died before its outcome was kept."""
-    return not await BatchRow.filter(merchant_id=row.merchant_id, key=row.key, refund_id__isnull=False).exists()
+async def _is_ours(turn: _Turn, row: BatchRow, refund_id: UUID) -> bool:
+    """Whether this sheet asked for the refund, which is there already: it died before the row's outcome was kept."""
+    if await BatchRow.filter(merchant_id=row.merchant_id, key=row.key, refund_id__isnull=False).exists():
+        return False
+    # Another sheet with the same row, at this very moment, has asked for it and not kept its outcome either.
+    return await Event.filter(refund_id=refund_id, sequence=1, request_id=turn.cause.request_id).exists()
 
 
 async def _registered(turn: _Turn, row: BatchRow, line: Line, places: NamedPlaces) -> RowCame:

@@ -37,7 +37,7 @@ WIRE: Final = (
     Mutation(
         "votes about different attempts counted together",
         _PAID_TWICE,
-        (Edit(doubt._propose_or_confirm, 'if not same or not found[0]["counts"]:', "if not same:"),),
+        (Edit(doubt._propose_or_confirm, 'not found[0]["counts"] or ', ""),),
         focus="votes",
     ),
     Mutation(
