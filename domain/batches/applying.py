@@ -220,11 +220,13 @@ async def _asked(turn: _Turn, row: BatchRow, line: Line) -> RowCame:
 
 
 async def _is_ours(turn: _Turn, row: BatchRow, refund_id: UUID) -> bool:
-    """Whether this sheet asked for the refund, which is there already: it died before the row's outcome was kept."""
-    if await BatchRow.filter(merchant_id=row.merchant_id, key=row.key, refund_id__isnull=False).exists():
+    """Whether this row asked for the refund that is there already: its sheet died before the outcome was kept.
+
+    Another sheet with the same row may have asked, at this very moment; the refund's first event says which one did.
+    """
+    if not await Event.filter(refund_id=refund_id, sequence=1, request_id=turn.cause.request_id).exists():
         return False
-    # Another sheet with the same row, at this very moment, has asked for it and not kept its outcome either.
-    return await Event.filter(refund_id=refund_id, sequence=1, request_id=turn.cause.request_id).exists()
+    return not await BatchRow.filter(batch_id=row.batch_id, key=row.key, refund_id__isnull=False).exists()
 
 
 async def _registered(turn: _Turn, row: BatchRow, line: Line, places: NamedPlaces) -> RowCame:

@@ -399,6 +399,31 @@ async def test_two_sheets_with_the_same_rows_at_once_refund_each_once(enter: Ent
     assert set(came) <= {"ASKED", "ALREADY", "LEFT", "REFUSED"}
 
 
+async def test_what_a_sheet_asked_for_before_it_died_is_said_to_be_its_own_and_not_another_sheets(
+    enter: Enter, settings: Settings, owner_rows: OwnerRows
+) -> None:
+    asker = await enter(Role.REQUESTER)
+    other = await enter(Role.REQUESTER, asker.shop, holder="other")
+    await _orders(asker.shop, 10_000)
+    first, second = [await _judged(who, settings, _sheet("A1;10,00;BRL")) for who in (asker, other)]
+    for who, one in ((asker, first), (other, second)):
+        assert (await _confirmed(who, one))["errors"] == []
+    await jobs.batch(UUID(first["id"]), settings)
+    # It died when the refund was there and the row's outcome was not.
+    await owner_rows(
+        "UPDATE batch_rows SET outcome = NULL, outcome_code = NULL, outcome_said = NULL, refund_id = NULL, at = NULL "
+        "WHERE batch_id = $1",
+        UUID(first["id"]),
+    )
+    await owner_rows(
+        "UPDATE batches SET state = 'APPLYING', ended_at = NULL, due_at = now() WHERE id = $1", UUID(first["id"])
+    )
+    await asyncio.gather(*(jobs.batch(UUID(one["id"]), settings) for one in (second, first)))
+    done = [await asker.ask(_SHOW, id=one["id"]) for one in (first, second)]
+    assert [row["outcome"] for one in done for row in one["rows"]] == ["ASKED", "ALREADY"]
+    assert await Refund.all().count() == 1
+
+
 _KILLED = """
 import asyncio, sys
 from uuid import UUID
