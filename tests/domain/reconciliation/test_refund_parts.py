@@ -303,3 +303,21 @@ async def test_a_part_told_again_is_the_same_though_another_left_after_something
         await a_night(shop, _left(payment, refund, 3_000), days=days)
     assert await _stands(shop) == (0, 0, 0)
     assert "DUPLICATE_LINE" not in await open_findings()
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
+async def test_what_left_in_parts_of_one_kind_and_came_back_whole_by_another_is_there_again(
+    order: tuple[int, ...],
+) -> None:
+    shop, payment, refund = await _refunded()
+    told = [
+        [_left(payment, refund, 3_000, kind="a")],
+        [_left(payment, refund, 1_000, 1, kind="a")],
+        [_row(payment, refund, 4_000, "RETURNED", 2, kind="b")],
+    ]
+    for number in order:
+        await a_night(shop, *told[number], days=number - 2)
+    for number in order:
+        await a_night(shop, *told[number], days=number - 2)
+    _, suspense, held = await _stands(shop)
+    assert (suspense, held) == (0, 0)
