@@ -1,5 +1,9 @@
-"""What an error of PostgreSQL says of the moment: it is away, or took too long, and the same may succeed later."""
+"""What an error says of the moment: PostgreSQL is away or took too long, or a disk of ours has no room; the same may
+succeed later.
+"""
 
+import errno
+import tempfile
 from typing import Final
 
 import asyncpg
@@ -13,6 +17,8 @@ _AWAY: Final = (
     asyncpg.ReadOnlySQLTransactionError,  # a standby that was the primary a moment ago
     asyncpg.LockNotAvailableError,  # others held the row for longer than our patience
 )
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ROOM_IN_WORDS: Final = "No space left on device"  # polars says it without its number
 _LOST_CONNECTION: Final = "connection is closed"
 
 
@@ -22,7 +28,17 @@ def unavailable(error: BaseException) -> bool:
         error = error.__cause__  # Tortoise's translation
     if isinstance(error, asyncpg.InterfaceError):
         return _LOST_CONNECTION in str(error)
-    return isinstance(error, _AWAY) and not isinstance(error, asyncpg.QueryCanceledError)
+    return isinstance(error, _AWAY) and not isinstance(error, asyncpg.QueryCanceledError) and not disk_full(error)
+
+
+def disk_full(error: BaseException) -> bool:
+    """Whether this says that a file of ours could not be written for want of room; PostgreSQL may be well."""
+    return isinstance(error, OSError) and (error.errno in _NO_ROOM or _NO_ROOM_IN_WORDS in str(error))
+
+
+def where_room_is_wanted() -> str:
+    """What a person has to do where the disk is full."""
+    return f"the disk of {tempfile.gettempdir()} has no room: make some, or name a larger one in TMPDIR and start again"
 
 
 def overtime(error: BaseException) -> bool:

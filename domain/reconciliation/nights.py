@@ -21,6 +21,7 @@ from domain.models import Connection, ReconciliationRun
 from domain.platform import bell
 from domain.platform.database import connection as current
 from domain.platform.database import execute, rows, transaction
+from domain.platform.outages import disk_full, where_room_is_wanted
 from domain.reconciliation import expected
 from domain.refunds.intervals import NIGHT
 
@@ -172,6 +173,8 @@ async def _night_failed(connection: Connection, day: date, said: str, run_id: UU
 
 def unexpected(error: Exception) -> str:
     """An error that nobody foresaw, in words for the run; the log has its traceback."""
+    if disk_full(error):
+        return f"{where_room_is_wanted()} ({error})"
     return f"unexpected {type(error).__name__}: {error}"
 
 

@@ -13,6 +13,7 @@ from domain.models import Connection, ReconciliationRun, Report
 from domain.payments import chargebacks, external, told_before
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, transaction, unavailable
+from domain.platform.outages import disk_full
 from domain.pse.registry import connector
 from domain.pse.reporting import ReadReport, ReportFile
 from domain.pse.vocabulary import (
@@ -164,8 +165,10 @@ async def _outcome_of(
 
 
 def _failed(connection: Connection, file: ReportFile, error: Exception, *, unreadable: bool = False) -> Failed:
-    """Why the file could not be used. Raises `error` again where nothing can be written down at all."""
-    if unavailable(error):
+    """Why the file could not be used. Raises `error` again where it is not the file's: nothing can be written down, or
+    there is no room to work it, which is no try of its own.
+    """
+    if unavailable(error) or disk_full(error):
         raise error
     if isinstance(error, BadAnswer):
         return Failed(file.name, str(error), unreadable)

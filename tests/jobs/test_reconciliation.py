@@ -1,7 +1,11 @@
 """The night as it runs: listing, registering, reconciling, against the sandbox; missed nights are caught up."""
 
+import contextlib
+import resource
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +13,7 @@ from redis.asyncio import Redis
 
 from domain import invariants
 from domain.books import ledger
+from domain.findings.findings import FindingKind
 from domain.models import Connection, Finding, Payment, ReconciliationRun
 from domain.models.ledger import Account
 from domain.platform import bell
@@ -44,6 +49,31 @@ async def test_more_payments_than_a_page_holds_are_all_read(world: World) -> Non
     run = await reconciliation.run(world.shop.connection.id, _today().date(), world.sender)
     assert run.state == "COMPLETED"
     assert await Payment.all().count() == 1_101
+
+
+@contextlib.contextmanager
+def _room_for(count: int) -> Iterator[None]:
+    """No file of this process becomes larger than so many bytes, as if its disk were full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (count, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_a_night_without_room_on_its_disk_says_so_and_what_to_do_and_is_due_again(
+    world: World, tmp_path: Path
+) -> None:
+    too_large = tmp_path / "report.json"
+    too_large.write_bytes(b" " * (4 << 20))
+    with _room_for(2 << 20):
+        run = await reconciliation.run(world.shop.connection.id, _today().date(), world.sender, too_large)
+    assert run.state == "FAILED"
+    assert run.due_at is not None
+    assert "has no room: make some, or name a larger one in TMPDIR" in (run.error or "")
+    assert await Finding.filter(kind=FindingKind.NIGHT_FAILED).count() == 1
+    assert await Finding.all().count() == 1  # the report is not to blame
 
 
 @pytest.mark.parametrize("mood", ["refused", "lost"])
