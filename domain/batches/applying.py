@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from domain.access.principal import Principal
-from domain.batches import batches, judging, registering, verdicts
+from domain.batches import batches, judging, refunding, registering, verdicts
 from domain.batches.columns import SheetKind
 from domain.batches.lines import Line
 from domain.batches.registering import NamedPlaces
@@ -208,9 +208,9 @@ async def _asked(turn: _Turn, row: BatchRow, line: Line) -> RowCame:
     new = NewRefund(
         row.payment_id,
         Money(row.amount, row.currency or ""),
-        verdicts.reason_of(line),
+        refunding.reason_of(line),
         line.get("note") or None,
-        verdicts.given_of(line),
+        refunding.given_of(line),
     )
     made = await request.request(turn.who, new, _key(row), turn.cause, turn.secret)
     ours = not made.replayed or await _is_ours(turn, row, made.refund.id)
