@@ -6,12 +6,7 @@ from uuid import UUID
 from domain.models import Connection, Notice, NoticeRefund, Payment, Refund
 from domain.money import Money
 from domain.platform.children import first_of_each
-from domain.pse.vocabulary import (
-    ChargedBack,
-    InDoubt,
-    Outcome,
-    TellsOfRefund,
-)
+from domain.pse.vocabulary import ChargedBack, InDoubt, Outcome, TellsOfRefund
 from domain.refunds.request import REFERENCE_LENGTH
 
 

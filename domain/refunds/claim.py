@@ -8,10 +8,7 @@ from domain.cause import WORKER, Cause
 from domain.models import Connection, Payment, Refund
 from domain.pse.capabilities import Capability, LookUp
 from domain.pse.registry import capability
-from domain.refunds import (
-    attempts,
-    listing,
-)
+from domain.refunds import attempts, listing
 from domain.refunds.work import parts_of
 
 

@@ -2,13 +2,7 @@
 
 from domain.models import Refund
 from domain.models.refunds import State
-from domain.refunds import (
-    call_person,
-    held,
-    intervals,
-    put_off,
-    schedule,
-)
+from domain.refunds import call_person, held, intervals, put_off, schedule
 from domain.refunds.claim import Claim
 from domain.refunds.schedule import Sends
 

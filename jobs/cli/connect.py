@@ -15,8 +15,8 @@ from domain.platform.settings import Settings
 from domain.pse.credentials import PLAIN
 from jobs.cli import client
 from jobs.cli.commands import CommandError
+from jobs.cli.printing import WIDTH
 
-_COLUMNS: Final = 80
 _LOOK_SECONDS: Final = 0.5
 _WAIT_SECONDS: Final = 60.0
 _FIELDS: Final = (
@@ -88,7 +88,7 @@ def answered(wanted: Sequence[Mapping[str, Any]], given: Mapping[str, str], *, a
 def asked(field: Mapping[str, Any]) -> str:
     """What a person types for a field, hidden where it is secret."""
     typer.echo(f"\n{field['label']}{' (may be left out)' if field['optional'] else ''}")
-    typer.echo(textwrap.fill(field["where"], _COLUMNS, initial_indent="  ", subsequent_indent="  "))
+    typer.echo(textwrap.fill(field["where"], WIDTH, initial_indent="  ", subsequent_indent="  "))
     default = "" if field["optional"] else None
     answer: str = typer.prompt(f"  {field['name']}", default=default, hide_input=field["secret"], show_default=False)
     return answer
@@ -129,7 +129,7 @@ def certify(settings: Settings, connection: str, payments: Sequence[str], out: P
         for case in run["cases"][told:]:
             told += 1
             said = f"{case['outcome']:<8} {told}/{run['total']} {case['name']}: {case['said']}"
-            typer.echo(textwrap.fill(said, _COLUMNS, subsequent_indent=" " * 9))
+            typer.echo(textwrap.fill(said, WIDTH, subsequent_indent=" " * 9))
         if run["outcome"] is not None:
             typer.echo(f"\nThe certification: {run['outcome']}. {run['error'] or ''}".rstrip())
             for name, content in (("json", run["report"]), ("html", run["page"])):
@@ -146,12 +146,10 @@ def certify(settings: Settings, connection: str, payments: Sequence[str], out: P
 def check_lines(check: Mapping[str, Any]) -> str:
     """A check of a preflight, and what to do, within 80 columns."""
     indent = " " * 13
-    lines = [
-        textwrap.fill(f"{check['outcome']:<12} {check['code']}: {check['saw']}", _COLUMNS, subsequent_indent=indent)
-    ]
+    lines = [textwrap.fill(f"{check['outcome']:<12} {check['code']}: {check['saw']}", WIDTH, subsequent_indent=indent)]
     if check["whatToDo"]:
         todo = f"To do: {check['whatToDo']}"
-        lines.append(textwrap.fill(todo, _COLUMNS, initial_indent=indent, subsequent_indent=indent))
+        lines.append(textwrap.fill(todo, WIDTH, initial_indent=indent, subsequent_indent=indent))
     return "\n".join(lines)
 
 

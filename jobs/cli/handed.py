@@ -15,8 +15,9 @@ from domain.money import EXPONENTS, decimal_of
 from domain.platform.settings import Settings
 from jobs.cli import client
 from jobs.cli.commands import CommandError
-from jobs.cli.nights import PAGES_MAX, WIDTH, Connection, Format, id_of, is_json, wrapped
+from jobs.cli.nights import PAGES_MAX, Connection, id_of
 from jobs.cli.nights import app as app  # these are commands of it
+from jobs.cli.printing import WIDTH, Format, is_json, wrapped
 
 _ANNOUNCE: Final = """mutation Announce($input: FileAnnounceInput!) { fileAnnounce(input: $input) {
   file { id } uploadPath errors { ... on Error { code message path } } } }"""

@@ -16,9 +16,9 @@ from domain.audit import tables
 from domain.platform.settings import Settings
 from jobs.cli import client
 from jobs.cli.commands import CommandError
+from jobs.cli.printing import WIDTH
 
 app = typer.Typer(help="VAT of refunds: what is to be taken back, by what, until when.", no_args_is_help=True)
-_COLUMNS: Final = 80
 _REVERSAL: Final = (
     "id refundId amount { display minorUnits currency } country state reason dueOn ruleName documentNumber documentOn "
     "period cause soldOn paidOn writeOff { id proposedBy note }"
@@ -115,7 +115,7 @@ def _tell(one: dict[str, Any]) -> None:
 
 
 def _hanging(text: str) -> str:
-    return textwrap.fill(text, _COLUMNS, initial_indent="    ", subsequent_indent="    ")
+    return textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="    ")
 
 
 @app.command("document")

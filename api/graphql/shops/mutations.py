@@ -6,7 +6,8 @@ import strawberry
 
 from api.graphql.connections.mutations import ConnectionFieldInput
 from api.graphql.context import Info
-from api.graphql.shops.types import KindEnum, Shop, ShopCheck, ShopRefund
+from api.graphql.shops.refund_types import ShopRefund
+from api.graphql.shops.types import KindEnum, Shop, ShopCheck
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import ShopError, ShopRefundError
