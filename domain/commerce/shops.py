@@ -24,6 +24,7 @@ from domain.history import seals
 from domain.models import Shop, Store
 from domain.models.shops import ShopState
 from domain.platform import data_keys, idempotency
+from domain.platform.alone import lock_name
 from domain.platform.database import execute, rows, transaction
 from domain.platform.ids import time_ordered
 from domain.problems import InvalidInput, InvalidState, NotFound
@@ -36,8 +37,6 @@ _GIVES: Final = frozenset({Permission.REFUND})  # what a shop says is refunded: 
 _GIVEN_BY: Final = """SELECT party FROM deeds WHERE merchant_id = $1 AND object_kind = 'shop' AND object_id = $2
   AND kind = 'CHANGE' AND (operation = 'shopConnect' OR (operation = 'shopChange' AND changes ? 'secrets'))
 ORDER BY occurred_at DESC, id DESC LIMIT 1"""
-
-_ONE_BY_ONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ async def _from_now_on(merchant_id: UUID, kind: ShopKind) -> dict[str, Any]:
 
 async def _check_room(merchant_id: UUID, name: str, most: int) -> None:
     """One at a time, until the caller's transaction ends. Raises InvalidInput."""
-    await execute(_ONE_BY_ONE, f"shops/{merchant_id}")
+    await lock_name(f"shops/{merchant_id}")
     if await Shop.filter(merchant_id=merchant_id).exclude(state=ShopState.RETIRED).count() >= most:
         raise InvalidInput(
             f"You have {most} shops, as many as this installation lets a merchant have: retire one first.",

@@ -32,7 +32,7 @@ from domain.pse.vocabulary import (
     WebhookRequest,
 )
 from domain.reconciliation import nights
-from domain.refunds import intervals
+from domain.refunds import intervals, schedule
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 
@@ -175,7 +175,7 @@ async def apply_to(refund: Refund, told: TellsOfRefund, notice: Notice) -> None:
         outcome = subjects.checked(refund, told.outcome, told.amount, "The webhook tells of")
         await record(refund.id, outcome, Source(Door.NOTICE), Cause(notice.request_id, ACTOR))
         return
-    await execute("UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now())", refund.id)
+    await schedule.make_due(refund.id)
 
 
 async def done(claimed: Claimed, result: str) -> None:

@@ -1,7 +1,6 @@
 """`estorno batches`: many refunds or payments from a sheet, through the API."""
 
 import base64
-import hashlib
 import json
 import textwrap
 import time
@@ -23,8 +22,6 @@ _UNDER_WAY: Final = frozenset({"READING", "APPLYING"})
 _BATCH: Final = """id kind name state written ignored digest needsAnother rowsTotal rowsDone problem createdBy
   totals { verdict rows amount { display } } results { outcome rows }"""
 _ROW: Final = "row named number amount { display } verdict outcome code said refundId refundStatus"
-_ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
-  file {{ id }} uploadPath {client.ERRORS} }} }}"""
 _CREATE: Final = (
     f"mutation Create($input: BatchCreateInput!) {{ batchCreate(input: $input) {{ batch {{ id }} {client.ERRORS} }} }}"
 )
@@ -70,15 +67,8 @@ def check(
 ) -> None:
     """Hand a sheet in, and see what each row would become; nothing is sent before `estorno batches confirm`."""
     is_json, settings = printing.is_json(form), Settings.read()
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
-    digest = hashlib.sha256(content).hexdigest()
-    about = {"purpose": _purpose(of), "name": file.name, "size": len(content), "sha256": digest}
-    told = client.ask(settings, _ANNOUNCE, input=about)["fileAnnounce"]
-    client.upload(settings, told["uploadPath"], content)
-    given = {"fileId": told["file"]["id"], "idempotencyKey": f"file-{told['file']['id']}"}
+    file_id = client.hand_in(settings, file, _purpose(of))
+    given = {"fileId": file_id, "idempotencyKey": f"file-{file_id}"}
     batch_id = client.ask(settings, _CREATE, input=given)["batchCreate"]["batch"]["id"]
     _show(settings, _waited(settings, batch_id), is_json=is_json)
 

@@ -1,7 +1,6 @@
 """`estorno connect`: asks for what a PSE wants, makes the draft, and shows what its preflight says."""
 
 import csv
-import hashlib
 import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,8 +34,6 @@ _CERTIFY: Final = f"""mutation Certify($input: ConnectionCertifyInput!) {{ conne
 _PLAYED: Final = """query Played($id: ID!) { node(id: $id) { ... on CertificationRun {
   outcome error total cases { name outcome said } report page } } }"""
 _CERTIFY_SECONDS: Final = 1_800.0
-_ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
-  file {{ id }} uploadPath {client.ERRORS} }} }}"""
 _HAND_IN: Final = f"""mutation HandIn($input: ConnectionDocumentInput!) {{ connectionDocumentHandIn(input: $input) {{
   application {{ missingDocuments }} {client.ERRORS} }} }}"""
 _LIST: Final = """query List($first: Int!, $after: String) { connectionApplications(first: $first, after: $after) {
@@ -178,12 +175,8 @@ def refuse_unknown(given: Mapping[str, str], wanted: Sequence[Mapping[str, Any]]
 
 def hand_in(settings: Settings, connection: str, kind: str, path: Path) -> Sequence[str]:
     """Upload a document and hand it in; the kinds that are still missing. Raises CommandError."""
-    content = path.read_bytes()
-    about = {"purpose": "ONBOARDING_DOCUMENT", "name": path.name, "size": len(content)}
-    about["sha256"] = hashlib.sha256(content).hexdigest()
-    told = client.ask(settings, _ANNOUNCE, input=about)["fileAnnounce"]
-    client.upload(settings, told["uploadPath"], content)
-    given = {"connectionId": connection, "kind": kind, "fileId": told["file"]["id"]}
+    file_id = client.hand_in(settings, path, "ONBOARDING_DOCUMENT")
+    given = {"connectionId": connection, "kind": kind, "fileId": file_id}
     missing: Sequence[str] = client.ask(settings, _HAND_IN, input=given)["connectionDocumentHandIn"]["application"][
         "missingDocuments"
     ]

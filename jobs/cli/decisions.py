@@ -1,6 +1,5 @@
 """`estorno findings apply`: a filled-in export of findings, looked at or applied, through the API."""
 
-import hashlib
 import json
 import textwrap
 import time
@@ -17,8 +16,6 @@ from jobs.cli.printing import TEXT, WIDTH, DocumentFormat
 
 _ASK_AGAIN_SECONDS: Final = 1.0
 _ROW: Final = "row findingId outcome code said"
-_ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
-  file {{ id }} uploadPath {client.ERRORS} }} }}"""
 _PREVIEW: Final = f"""query Preview($file: ID!, $after: Int!) {{ decisionsPreview(fileId: $file, afterRow: $after) {{
   total more seen replaces rows {{ {_ROW} }} }} }}"""
 _APPLY: Final = f"""mutation Apply($input: DecisionsApplyInput!) {{ decisionsApply(input: $input) {{
@@ -36,15 +33,7 @@ def apply(
 ) -> None:
     """Do what a filled-in export of findings says, row by row."""
     as_json, settings = printing.is_json(form), Settings.read()
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
-    digest = hashlib.sha256(content).hexdigest()
-    about: dict[str, Any] = {"purpose": "DECISIONS", "name": file.name, "size": len(content), "sha256": digest}
-    told = client.ask(settings, _ANNOUNCE, input=about)["fileAnnounce"]
-    client.upload(settings, told["uploadPath"], content)
-    file_id = told["file"]["id"]
+    file_id = client.hand_in(settings, file, "DECISIONS")
     about_all: dict[str, Any] = {}
     found = list(_foreseen(settings, file_id, about_all) if preview else _done(settings, file_id, key, seen))
     if as_json:

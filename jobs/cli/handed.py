@@ -1,6 +1,5 @@
 """`estorno nights upload, handed, confirm, refuse`: reports that people hand in, and another person's yes to each."""
 
-import hashlib
 import json
 import textwrap
 import time
@@ -161,13 +160,7 @@ def _amount(one: Mapping[str, Any], *, signed: bool = False) -> str:
 
 
 def _sent(settings: Settings, file: Path) -> str:
-    content = file.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
-    announced = {"purpose": "SETTLEMENT_REPORT", "name": file.name, "size": len(content), "sha256": sha256}
-    ticket = client.ask(settings, _ANNOUNCE, input=announced)["fileAnnounce"]
-    client.upload(settings, ticket["uploadPath"], content)
-    sent: str = ticket["file"]["id"]
-    return sent
+    return client.hand_in(settings, file, "SETTLEMENT_REPORT")
 
 
 def _waited(settings: Settings, report_id: str) -> dict[str, Any]:
