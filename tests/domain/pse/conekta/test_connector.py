@@ -1,4 +1,4 @@
-"""The Conekta connector without a network: what it sends, and what each answer, each page and each webhook means."""
+"""The Conekta connector without a network: what it sends, and what each answer and each page means."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The dLocal connector without a network: what it sends, and what each answer and notification means."""
+"""The dLocal connector without a network: what it sends, and what each answer means."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The EBANX connector without a network: what it sends, and what each answer and notification means."""
+"""The EBANX connector without a network: what it sends, and what each answer means."""
 
 import json
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""The Stripe connector without a network: what it sends, and what each answer and each webhook means."""
+"""The Stripe connector without a network: what it sends, and what each answer means."""
 
 import json
 import re
