@@ -117,7 +117,7 @@ def main() -> None:
 
 
 def _build_only(wanted: Sequence[str]) -> None:
-    """Of two hundred commands only those of the one named: to build the others takes longer than most commands do."""
+    """Of more than a hundred commands only those of the one named: to build the others takes longer than most do."""
     groups = [one for one in app.registered_groups if one.name in wanted]
     single = [one for one in app.registered_commands if (one.name or getattr(one.callback, "__name__", "")) in wanted]
     if groups or single:  # else the whole list is shown, or what comes close to a misspelt name
