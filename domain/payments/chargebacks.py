@@ -4,7 +4,6 @@ The books follow what is told now (chargeback_facts.py): what a revised report t
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from domain.books.ledger import Posting
 from domain.cause import Cause
 from domain.findings import findings
 from domain.findings.findings import Found
-from domain.models import Merchant, Payment
+from domain.models import Payment
 from domain.models.ledger import Entry
 from domain.payments import chargeback_findings, other_currency
 from domain.payments.chargeback_facts import TYPES, Fact, booked_of, told_by_notice, told_of
@@ -198,7 +197,6 @@ async def _post(payment: Payment, fact: Fact, amount: int, cause: Cause, *, reve
     )
     payment.charged_back = counted["charged_back"]
     turn: int = counted["times"] + 1
-    zone = (await Merchant.get(id=payment.merchant_id)).zone
     posting = Posting(
         merchant_id=payment.merchant_id,
         store_id=payment.store_id,
@@ -206,7 +204,7 @@ async def _post(payment: Payment, fact: Fact, amount: int, cause: Cause, *, reve
         entry=Entry.CHARGEBACK_REVERSED if fact.back else Entry.CHARGEBACK,
         amount=amount,
         currency=payment.currency,
-        accounting_date=ledger.accounting_date_of(datetime.now(UTC), zone),
+        accounting_date=await ledger.today(payment.merchant_id),
         cause=f"{name}/{turn}",
         request_id=cause.request_id,
         payment_id=payment.id,
