@@ -7,7 +7,7 @@ import structlog
 from domain.cause import Cause
 from domain.connections.calls import About
 from domain.models import Payment
-from domain.notices import inbox, listings
+from domain.notices import inbox, listings, subjects
 from domain.notices.inbox import Claimed
 from domain.payments import confirmations
 from domain.platform import bell, traces
@@ -65,12 +65,12 @@ async def _apply_one(claimed: Claimed, told: Told, sender: Sender) -> str | None
         return None
     if isinstance(told, ChargedBack):
         return await inbox.charge_back(claimed, told)
-    refund = await inbox.match(claimed.connection, told)
+    refund = await subjects.refund_of(claimed.connection, told)
     if refund is not None:
         await inbox.apply_to(refund, told, claimed.notice)
         await bell.ring(bell.REFUND, refund.id)
         return None
-    payment = await inbox.payment_of(claimed.connection, told)
+    payment = await subjects.payment_of(claimed.connection, told)
     if payment is None:
         return inbox.NotRegistered(f"Payment {told.payment_reference} is not registered.")
     return await _ask_about_payment(claimed, payment, sender)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain.connections.calls import About
 from domain.models import Connection
-from domain.payments import register
+from domain.payments import listed_payments
 from domain.pse.registry import connector
 from domain.pse.vocabulary import PartlyListed, Period
 from domain.reconciliation import reconcile
@@ -25,6 +25,6 @@ async def import_period(connection: Connection, period: Period, request_id: str,
     try:
         listed = await drive(connector(connection.pse).payments(period), connection, about, sender)
     except PartlyListed as error:
-        await register.register_listed(connection, error.read, request_id)
+        await listed_payments.register(connection, error.read, request_id)
         raise
-    return await register.register_listed(connection, list(listed), request_id)
+    return await listed_payments.register(connection, list(listed), request_id)

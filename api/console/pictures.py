@@ -83,25 +83,7 @@ def _svg(
     kind: str,
     most: float | None,
 ) -> str:
-    width, height = _SIZES[kind]
-    config = pygal.Config(
-        css=[],
-        js=[],
-        width=width,
-        height=height or _EDGE + _ROW * max(1, len(labels)) * max(1, len(series)),
-        show_legend=False,
-        no_prefix=True,
-        print_values=kind in ("bars", "lying") and len(labels) * len(series) <= 24,
-        print_zeroes=False,
-        value_formatter=shown,
-        truncate_label=_LABEL_MAX,
-        margin=4,
-        include_x_axis=True,
-        no_data_text="",
-        show_x_labels=kind != "lying",  # its values are written on it
-    )
-    # Chinese characters are twice as wide as it thinks.
-    config.margin_left = 4 + _WIDE * max([sum(east_asian_width(one) in "WF" for one in text) for text in labels] or [0])
+    config = _config(labels, len(series), shown, kind)
     if most is None and not any(value for one in series for value in one.values):
         most = 1  # all are nothing: a scale of its own, so that nothing is drawn over the names
     if most is not None:
@@ -118,6 +100,30 @@ def _svg(
     tree.set("role", "img")
     tree.set("aria-label", title)
     return str(etree.tostring(tree, encoding="unicode"))
+
+
+def _config(labels: Sequence[str], rows: int, shown: Callable[[Any], str], kind: str) -> pygal.Config:
+    """How large it is, and what is written where."""
+    width, height = _SIZES[kind]
+    config = pygal.Config(
+        css=[],
+        js=[],
+        width=width,
+        height=height or _EDGE + _ROW * max(1, len(labels)) * max(1, rows),
+        show_legend=False,
+        no_prefix=True,
+        print_values=kind in ("bars", "lying") and len(labels) * rows <= 24,
+        print_zeroes=False,
+        value_formatter=shown,
+        truncate_label=_LABEL_MAX,
+        margin=4,
+        include_x_axis=True,
+        no_data_text="",
+        show_x_labels=kind != "lying",  # its values are written on it
+    )
+    # Chinese characters are twice as wide as it thinks.
+    config.margin_left = 4 + _WIDE * max([sum(east_asian_width(one) in "WF" for one in text) for text in labels] or [0])
+    return config
 
 
 def _beside_the_names(tree: Any) -> None:

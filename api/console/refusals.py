@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import refused_pages
 from api.console import statics
 from api.console.person import PREFIX, look_of
 from api.console.rendering import Frame, state_page
@@ -27,22 +28,7 @@ class ConsoleMiddleware:
         if not path.startswith(PREFIX) or path.startswith(statics.PREFIX) or path.endswith("/live"):
             await self.app(scope, receive, send)
             return
-        refused = False
-
-        async def send_page(message: Message) -> None:
-            nonlocal refused
-            if message["type"] == "http.response.start" and _is_refusal(message):
-                refused = True
-                await _page_of(scope, message)(scope, receive, send)
-            elif not refused:
-                await send(message)
-
-        await self.app(scope, receive, send_page)
-
-
-def _is_refusal(start: Message) -> bool:
-    html = Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")
-    return start["status"] >= 400 and not html
+        await refused_pages.answer(self.app, scope, receive, send, _page_of)
 
 
 def _page_of(scope: Scope, start: Message) -> Response:

@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import refused_pages
 from api.customer.pages import PREFIX, locale_of, page
 from api.customer.texts import text
 
@@ -26,22 +27,7 @@ class PageMiddleware:
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
             await self.app(scope, receive, send)
             return
-        refused = False
-
-        async def send_page(message: Message) -> None:
-            nonlocal refused
-            if message["type"] == "http.response.start" and _is_refusal(message):
-                refused = True
-                await _page_of(scope, message)(scope, receive, send)
-            elif not refused:
-                await send(message)
-
-        await self.app(scope, receive, send_page)
-
-
-def _is_refusal(start: Message) -> bool:
-    html = Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")
-    return start["status"] >= 400 and not html
+        await refused_pages.answer(self.app, scope, receive, send, _page_of)
 
 
 def _page_of(scope: Scope, start: Message) -> Response:

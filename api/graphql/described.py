@@ -74,52 +74,19 @@ def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
 
 def describe(schema: GraphQLSchema) -> None:
     """Give a description to whatever of the schema has none and is written of."""
-    for type_ in _own(schema):
-        for told in _within(type_):
+    for type_ in types_of(schema):
+        for told in places_of(type_):
             if not told.thing.description:
                 told.thing.description = _found(schema, type_, told)
 
 
-def missing(schema: GraphQLSchema) -> list[str]:
-    """The places that say nothing."""
-    return [told.place for type_ in _own(schema) for told in _within(type_) if not told.thing.description]
-
-
-def places(schema: GraphQLSchema) -> set[str]:
-    """Everything that can have a description."""
-    return {told.place for type_ in _own(schema) for told in _within(type_)}
-
-
-def all_said(schema: GraphQLSchema) -> list[tuple[str, str]]:
-    """Every place with what it says."""
-    return [(told.place, told.thing.description or "") for type_ in _own(schema) for told in _within(type_)]
-
-
-def deprecated(schema: GraphQLSchema) -> list[tuple[str, str]]:
-    """The places that are to go, each with the reason that is given."""
-    found = (
-        (told.place, getattr(told.thing, "deprecation_reason", None))
-        for type_ in _own(schema)
-        for told in _within(type_)
-    )
-    return [(place, reason) for place, reason in found if reason is not None]
-
-
-def twice(schema: GraphQLSchema) -> list[str]:
-    """The places of which a file says something that nobody reads: the code says something else."""
-    return [
-        told.place
-        for type_ in _own(schema)
-        for told in _within(type_)
-        if written().get(type_.name, {}).get(_name(type_, told)) not in (None, told.thing.description)
-    ]
-
-
-def _own(schema: GraphQLSchema) -> Iterator[GraphQLNamedType]:
+def types_of(schema: GraphQLSchema) -> Iterator[GraphQLNamedType]:
+    """All but those of introspection, in the order of their names."""
     return (type_ for name, type_ in sorted(schema.type_map.items()) if not name.startswith("__"))
 
 
-def _within(type_: GraphQLNamedType) -> Iterator[Describable]:
+def places_of(type_: GraphQLNamedType) -> Iterator[Describable]:
+    """The type and all in it that can have a description."""
     yield Describable(type_.name, type_)
     if isinstance(type_, GraphQLEnumType):
         yield from (Describable(f"{type_.name}.{name}", value) for name, value in type_.values.items())
@@ -132,7 +99,7 @@ def _within(type_: GraphQLNamedType) -> Iterator[Describable]:
 
 
 def _found(schema: GraphQLSchema, type_: GraphQLNamedType, told: Describable) -> str | None:
-    name = _name(type_, told)
+    name = name_within(type_, told)
     return (
         written().get(type_.name, {}).get(name)
         or _of_values(type_, name)
@@ -142,7 +109,8 @@ def _found(schema: GraphQLSchema, type_: GraphQLNamedType, told: Describable) ->
     )
 
 
-def _name(type_: GraphQLNamedType, told: Describable) -> str:
+def name_within(type_: GraphQLNamedType, told: Describable) -> str:
+    """What it is called in the table of its type."""
     return told.place.removeprefix(type_.name).removeprefix(".")
 
 

@@ -14,7 +14,8 @@ from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import Grant, OwnRole
 from domain.platform import bell
-from domain.platform.database import execute, rows, transaction
+from domain.platform.alone import lock_name
+from domain.platform.database import rows, transaction
 from domain.problems import Forbidden, InvalidInput, NotFound
 
 NAME_LENGTH_MAX: Final = 64
@@ -111,7 +112,7 @@ async def delete(principal: Principal, name: str, cause: Cause) -> None:
 
 async def lock(merchant_id: UUID) -> None:
     """One change of a merchant's access at a time, inside the caller's transaction."""
-    await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"access/{merchant_id}")
+    await lock_name(f"access/{merchant_id}")
 
 
 async def _named(merchant_id: UUID, name: str) -> OwnRole | None:

@@ -55,16 +55,7 @@ async def create(
     if not wanted:
         raise InvalidInput("A token has some grant.", path=["input", "grants"])
     facts = {"name": name, "days": days, "grants": sorted([one.role, one.store_code or ""] for one in wanted)}
-    draft = NewToken(
-        principal.merchant_id,
-        name,
-        (),
-        datetime.now(UTC) + timedelta(days=days),
-        name,
-        created_by=cause.actor,
-        party_id=principal.party,
-        vouched_by=principal.vouched_by,
-    )
+    draft = _draft(principal, principal.merchant_id, name, name, datetime.now(UTC) + timedelta(days=days), cause)
     async with transaction():
         stored = await idempotency.claim(principal.merchant_id, CREATE, key, facts, draft.id, cause)
         if stored is not None:
@@ -74,6 +65,22 @@ async def create(
         told = {"name": name, "grants": grants.written(pairs), "expires_at": draft.expires_at.isoformat()}
         await deeds.note(principal.merchant_id, CREATE, Of("token", draft.id), cause, deeds.changed({}, told))
     return MadeToken(await Token.get(id=draft.id), clear)
+
+
+def _draft(
+    principal: Principal, merchant_id: UUID, holder: str, name: str | None, expires_at: datetime, cause: Cause
+) -> NewToken:
+    """A token that may do nothing yet. Whoever makes or replaces one has it in hand, and answers for it."""
+    return NewToken(
+        merchant_id,
+        holder,
+        (),
+        expires_at,
+        name,
+        created_by=cause.actor,
+        party_id=principal.party,
+        vouched_by=principal.vouched_by,
+    )
 
 
 async def rotate(
@@ -90,17 +97,7 @@ async def rotate(
     _check_holder(principal, old)
     _check_spans(days, overlap_hours)
     now = datetime.now(UTC)
-    # Whoever replaces it has the new one in hand, and answers for it.
-    draft = NewToken(
-        old.merchant_id,
-        old.holder,
-        (),
-        now + timedelta(days=days),
-        old.name,
-        created_by=cause.actor,
-        party_id=principal.party,
-        vouched_by=principal.vouched_by,
-    )
+    draft = _draft(principal, old.merchant_id, old.holder, old.name, now + timedelta(days=days), cause)
     facts = {"token": token_id, "days": days, "overlap": overlap_hours}
     async with transaction():
         stored = await idempotency.claim(principal.merchant_id, ROTATE, key, facts, draft.id, cause)

@@ -14,17 +14,17 @@ from uuid import UUID
 import structlog
 
 from domain.access.principal import Principal
-from domain.batches import batches, judging, registering, verdicts
+from domain.batches import batches, judging, known, refunding, registering, verdicts
 from domain.batches.columns import SheetKind
 from domain.batches.lines import Line
 from domain.batches.registering import NamedPlaces
 from domain.batches.verdicts import WILL_BE_DONE
 from domain.cause import Cause
 from domain.models import Batch, BatchRow, Event
-from domain.models.refunds import RELEASED
 from domain.money import Money
 from domain.payments import register
-from domain.platform import bell
+from domain.platform import bell, idempotency
+from domain.platform.alone import lock_name
 from domain.platform.database import execute, rows, transaction, unavailable
 from domain.platform.settings import Settings
 from domain.problems import Problem
@@ -33,8 +33,6 @@ from domain.refunds.find import CREATE
 from domain.refunds.request import NewRefund
 
 _TELL_EACH: Final = 50
-_RELEASED: Final = sorted(state.value for state in RELEASED)
-_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 # Refunds of the payment and amount that have left or may, and rows of other sheets that are being asked for (of one
 # that has ended: while its worker may be in the middle of it); of a row with a number of its own, those without one.
 _BESIDE: Final = """SELECT (SELECT count(*) FROM refunds r WHERE r.payment_id = $1 AND r.amount = $2
@@ -162,9 +160,9 @@ async def _claimed(turn: _Turn, row: BatchRow) -> RowCame | None:
     """
     async with transaction():
         if row.payment_id is not None:
-            await execute(_LOCK, f"asking/{row.payment_id}")
+            await lock_name(f"asking/{row.payment_id}")
             numbered = row.number is not None
-            (found,) = await rows(_BESIDE, row.payment_id, row.amount, row.id, numbered, _RELEASED, batches.LEASE)
+            (found,) = await rows(_BESIDE, row.payment_id, row.amount, row.id, numbered, known.ENDED, batches.LEASE)
             if found["beside"] > row.seen and not await _is_own(turn, row):
                 said = (
                     "The same was asked for since this sheet was judged: look, and hand the row in anew if it is meant."
@@ -177,10 +175,7 @@ async def _claimed(turn: _Turn, row: BatchRow) -> RowCame | None:
 
 async def _is_own(turn: _Turn, row: BatchRow) -> bool:
     """Whether what was asked for since is this very row, of the same sheet handed in twice: its key gives it back."""
-    return bool(await rows(_SAME, turn.batch.merchant_id, CREATE, _key(row)))
-
-
-_SAME: Final = "SELECT 1 AS one FROM idempotency_keys WHERE merchant_id = $1 AND mutation = $2 AND key = $3"
+    return await idempotency.is_known(turn.batch.merchant_id, CREATE, _key(row))
 
 
 def _key(row: BatchRow) -> str:
@@ -208,9 +203,9 @@ async def _asked(turn: _Turn, row: BatchRow, line: Line) -> RowCame:
     new = NewRefund(
         row.payment_id,
         Money(row.amount, row.currency or ""),
-        verdicts.reason_of(line),
+        refunding.reason_of(line),
         line.get("note") or None,
-        verdicts.given_of(line),
+        refunding.given_of(line),
     )
     made = await request.request(turn.who, new, _key(row), turn.cause, turn.secret)
     ours = not made.replayed or await _is_ours(turn, row, made.refund.id)

@@ -22,6 +22,7 @@ from domain.deeds.deeds import Of
 from domain.models import Batch, BatchRow, File
 from domain.models.files import Purpose
 from domain.platform import bell, idempotency
+from domain.platform.alone import lock_name
 from domain.platform.database import execute, rows, transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound, RateLimited
 
@@ -42,7 +43,6 @@ NEEDED: Final[Mapping[SheetKind, Permission]] = {
 _SEEING: Final = (Permission.REFUND, Permission.REGISTER_PAYMENT, Permission.APPROVE, Permission.READ)
 _WAITING_MAX: Final = 20  # of one merchant, being read or worked off
 _PATH: Final = ["input", "batchId"]
-_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 _BEGIN: Final = """UPDATE batches SET tries = tries + 1, changes = changes + 1, due_at = now() + $2::interval
 WHERE id = $1 AND state IN ('READING', 'APPLYING') AND due_at <= now()"""
 _CONFIRM: Final = """UPDATE batches SET state = 'APPLYING', due_at = now(), tries = 0, rows_done = 0,
@@ -130,7 +130,7 @@ async def create(principal: Principal, file_id: UUID, key: str, cause: Cause) ->
 
 
 async def _check_waiting(merchant_id: UUID) -> None:
-    await execute(_LOCK, f"batches/{merchant_id}")
+    await lock_name(f"batches/{merchant_id}")
     waiting = Batch.filter(merchant_id=merchant_id, state__in=[SheetState.READING, SheetState.APPLYING])
     if await waiting.count() >= _WAITING_MAX:
         raise RateLimited(f"{_WAITING_MAX} sheets are in hand; let those come to their end first.", retry_after=60)
@@ -196,7 +196,7 @@ async def _check_may(principal: Principal, row: Batch) -> None:
     if by_two is None and is_own:
         principal.require_everywhere(NEEDED[SheetKind(row.kind)])
         # One at a time of a merchant: of two parts that are confirmed at once, the second sees the first.
-        await execute(_LOCK, f"batches/{row.merchant_id}")
+        await lock_name(f"batches/{row.merchant_id}")
         by_two = await limits.why_two_now(row, await vouching.all_hands(principal))
         if by_two is None:
             return

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from domain.access.principal import Principal
-from domain.batches import batches, known, limits, lines, reading, registering, verdicts
+from domain.batches import batches, known, limits, lines, reading, refunding, registering
 from domain.batches.columns import SheetKind
 from domain.batches.lines import Read
 from domain.batches.verdicts import WILL_BE_DONE, Judged
@@ -58,7 +58,7 @@ async def judge(row: Batch, settings: Settings) -> None:
 async def _verdicts(who: Principal, row: Batch, told: Read, cause: Cause) -> list[Judged]:
     if row.kind == SheetKind.PAYMENTS:
         return await registering.of_payments(who, told)
-    return await verdicts.of_refunds(who, told, cause)
+    return await refunding.of_refunds(who, told, cause)
 
 
 async def _keep(row: Batch, told: Read, found: Sequence[Judged]) -> None:

@@ -3,8 +3,6 @@
 Nothing is locked and nothing is written: what was known is compared again where a row is worked off.
 """
 
-import base64
-import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -14,14 +12,14 @@ from domain.batches.lines import Line
 from domain.models import Connection
 from domain.models.refunds import RELEASED
 from domain.payments import confirmations
+from domain.platform import node_ids
 from domain.platform.database import rows
 from domain.refunds import insert
 
 T = TypeVar("T")
 
 AT_ONCE: Final = 1_000
-_PREFIX: Final = b"Payment:"
-_RELEASED: Final = sorted(state.value for state in RELEASED)
+ENDED: Final = sorted(state.value for state in RELEASED)
 _BY_NAME: Final = """SELECT a.row, p.id FROM unnest($1::int[], $2::varchar[]) AS a(row, name)
 JOIN payments p ON p.connection_id = ANY($3::uuid[]) AND p.pse_reference = a.name AND p.withdrawn_at IS NULL"""
 _BY_ORDER: Final = """SELECT a.row, p.id FROM unnest($1::int[], $2::varchar[]) AS a(row, name)
@@ -76,7 +74,7 @@ async def of_refunds(merchant_id: UUID, lines: Sequence[Line], keys: Sequence[st
     payment_ids = sorted({one for named in known.named.values() for one in named})
     for ids in chunks(payment_ids):
         known.payments |= {one["id"]: one for one in await insert.seen_all(merchant_id, ids)}
-        for one in await rows(_LIVE, list(ids), _RELEASED):
+        for one in await rows(_LIVE, list(ids), ENDED):
             place = (one["payment_id"], one["amount"])
             known.live[place] = Twins(one["times"], one["numbered"], one["reference"])
         known.shown |= await confirmations.by_reports(ids)
@@ -114,18 +112,5 @@ async def _name(known: OnFile, merchant_id: UUID, part: Sequence[Line], connecti
             for found in await rows(statement, *columns, within):
                 known.named.setdefault(found["row"], []).append(found["id"])
     for row, told in by_name:
-        if row not in known.named and (payment_id := id_of(told)) is not None:
+        if row not in known.named and (payment_id := node_ids.id_of("Payment", told)) is not None:
             known.named[row] = [payment_id]
-
-
-def id_of(told: str) -> UUID | None:
-    """A payment's id, as the API has it; None: it is none."""
-    try:
-        return UUID(told)
-    except ValueError:
-        pass
-    try:
-        opened = base64.b64decode(told, validate=True)
-        return UUID(opened.removeprefix(_PREFIX).decode("ascii")) if opened.startswith(_PREFIX) else None
-    except (ValueError, binascii.Error, UnicodeDecodeError):
-        return None

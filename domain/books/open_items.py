@@ -14,6 +14,7 @@ from uuid import UUID
 
 from domain.models.ledger import Account
 from domain.platform import marks
+from domain.platform.alone import lock_name
 from domain.platform.database import execute, rows, transaction
 
 ACCOUNTS: Final = (
@@ -163,7 +164,6 @@ DO UPDATE SET at = excluded.at, ledger_entries = excluded.ledger_entries,
   settlement_lines = excluded.settlement_lines"""
 _FURTHER: Final = "SELECT 1 FROM open_item_marks WHERE merchant_id = $1 AND at >= $2"
 # One at a time of each merchant.
-_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('open-items/' || $1::uuid, 0))"
 
 
 # The merchants of whom something is behind the mark that is furthest back, and those of whom nothing is kept yet.
@@ -206,7 +206,7 @@ async def cut(*, patience_seconds: float = _PATIENCE_SECONDS) -> int:
 
 async def _cut(merchant_id: UUID, reached: tuple[datetime, int, int]) -> int:
     async with transaction():
-        await execute(_LOCK, merchant_id)
+        await lock_name(f"open-items/{merchant_id}")
         if await rows(_FURTHER, merchant_id, reached[0]):
             return 0
         (kept,) = await rows(KEEP_TOUCHED if await marked(merchant_id) else KEEP_ALL, merchant_id)

@@ -157,6 +157,14 @@ def name_of(found: Any, key: str) -> str | None:
     return text if 0 < len(text) <= NAME_MAX and text.isprintable() else None
 
 
+def needed(found: Any, key: str) -> str:
+    """As `name_of`, of what must be there. Raises BadNotice."""
+    name = name_of(found, key)
+    if name is None:
+        raise BadNotice(f"{key} is missing, or no name.")
+    return name
+
+
 def reference_in(*texts: Any) -> str | None:
     """Our reference, where one of these texts carries it behind `estorno:`."""
     for text in texts:

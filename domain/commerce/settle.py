@@ -16,6 +16,7 @@ from domain.models.refunds import Reason
 from domain.models.shops import ShopRefundOrigin, ShopRefundState
 from domain.payments.refundable import checked_amount
 from domain.platform import bell
+from domain.platform.alone import lock_name
 from domain.platform.database import execute, transaction
 from domain.problems import CapExceeded, IdempotencyConflict, NotFound, Problem
 from domain.refunds import find, insert, intervals
@@ -27,7 +28,6 @@ from domain.usage.plans import Metered
 _UNREGISTERED: Final = intervals.NOTICE
 _OPEN: Final = (ShopRefundState.RECEIVED, ShopRefundState.WAITING)
 _QUOTA_SECONDS: Final = 3_600.0  # a larger plan may be given any day
-_ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 
 async def take_in(shop: Shop, said: SaidRefund, request_id: str, heard_at: datetime | None = None) -> ShopRefund | None:
@@ -130,7 +130,7 @@ async def _asked_for(shop: Shop, row: ShopRefund, payment: Payment, *, agreed: b
         held = await open_yet.get_or_none()
         if held is None or (held.why, held.because) != (row.why, row.because):
             return None
-        await execute(_ALONE, f"asking/{payment.id}")
+        await lock_name(f"asking/{payment.id}")
         amount = checked_amount(await _facts(payment), said.amount)
         if not agreed and (other := await matching.already(shop, payment, amount.minor_units)) is not None:
             return other

@@ -13,10 +13,9 @@ from domain.access.holders import checked_name
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.access.roles import check_holds
-from domain.addresses import names
-from domain.addresses.names import AddressRefused
 from domain.cause import Cause
-from domain.commerce import credentials
+from domain.commerce import credentials, field_values
+from domain.commerce.field_values import FieldValues
 from domain.commerce.registry import dialect_of
 from domain.commerce.vocabulary import ShopKind
 from domain.deeds import deeds
@@ -25,22 +24,19 @@ from domain.history import seals
 from domain.models import Shop, Store
 from domain.models.shops import ShopState
 from domain.platform import data_keys, idempotency
+from domain.platform.alone import lock_name
 from domain.platform.database import execute, rows, transaction
 from domain.platform.ids import time_ordered
 from domain.problems import InvalidInput, InvalidState, NotFound
-from domain.pse.credentials import Field
 
 CONNECT: Final = "shopConnect"
 CHANGE: Final = "shopChange"
 MOST: Final = 50  # of a merchant at once, unless the installation says otherwise
-_VALUE_MAX: Final = 500
 _GIVES: Final = frozenset({Permission.REFUND})  # what a shop says is refunded: nobody gives what they do not hold
 # What is signed with its secrets is refunded: whoever gives them has given what a token that refunds is.
 _GIVEN_BY: Final = """SELECT party FROM deeds WHERE merchant_id = $1 AND object_kind = 'shop' AND object_id = $2
   AND kind = 'CHANGE' AND (operation = 'shopConnect' OR (operation = 'shopChange' AND changes ? 'secrets'))
 ORDER BY occurred_at DESC, id DESC LIMIT 1"""
-
-_ONE_BY_ONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +47,6 @@ class NewShop:
     name: str
     store_code: str
     values: Mapping[str, str] = field(repr=False)
-
-
-def fields_of(kind: str) -> Sequence[Field]:
-    """What a shop of this kind is made of, in the order in which to ask."""
-    return dialect_of(kind).fields
 
 
 def readable(principal: Principal) -> QuerySet[Shop]:
@@ -90,14 +81,14 @@ async def connect(principal: Principal, new: NewShop, key: str, cause: Cause, se
     """
     principal.require_everywhere(Permission.MANAGE_CONNECTIONS)
     name = checked_name(new.name, ["input", "name"])
-    values = _checked(principal.merchant_id, fields_of(new.kind), new.values)
+    values = field_values.checked(principal.merchant_id, new.kind, new.values)
     store = await Store.get_or_none(merchant_id=principal.merchant_id, code=new.store_code)
     if store is None:
         raise InvalidInput("There is no store of this code.", path=["input", "storeCode"])
     check_holds(principal, _GIVES, store.id)
     told = await data_keys.digest(secret, json.dumps(values, sort_keys=True))  # tells no secret: only whether it is it
     facts = {"kind": new.kind.value, "name": name, "store": store.id, "values": told}
-    shop_id, opened = time_ordered(), _opened(new.kind, values)
+    shop_id, opened = time_ordered(), field_values.told_apart(new.kind, values)
     await data_keys.current(secret, principal.merchant_id)  # before the transaction, so that it is remembered
     async with transaction():
         if stored := await idempotency.claim(principal.merchant_id, CONNECT, key, facts, shop_id, cause):
@@ -113,11 +104,8 @@ async def connect(principal: Principal, new: NewShop, key: str, cause: Cause, se
             address=opened.address,
             options=dict(opened.options),
             sealed_secrets=sealed,
-            public_keys={},
-            history_position=(await seals.head(principal.merchant_id)).position,
-            polled_until=datetime.now(UTC),
-            due_at=datetime.now(UTC) if dialect_of(new.kind).poll_seconds is not None else None,
             created_by=cause.actor[:200],
+            **await _from_now_on(principal.merchant_id, new.kind),
         )
         shown = {"kind": new.kind.value, "name": name, "address": opened.address, **opened.options}
         changes = deeds.changed({}, {**shown, "secrets": sorted(opened.secrets)})
@@ -125,9 +113,20 @@ async def connect(principal: Principal, new: NewShop, key: str, cause: Cause, se
         return made
 
 
+async def _from_now_on(merchant_id: UUID, kind: ShopKind) -> dict[str, Any]:
+    """The columns that say what is looked at and told: nothing of before."""
+    now = datetime.now(UTC)
+    return {
+        "public_keys": {},
+        "history_position": (await seals.head(merchant_id)).position,
+        "polled_until": now,
+        "due_at": now if dialect_of(kind).poll_seconds is not None else None,
+    }
+
+
 async def _check_room(merchant_id: UUID, name: str, most: int) -> None:
     """One at a time, until the caller's transaction ends. Raises InvalidInput."""
-    await execute(_ONE_BY_ONE, f"shops/{merchant_id}")
+    await lock_name(f"shops/{merchant_id}")
     if await Shop.filter(merchant_id=merchant_id).exclude(state=ShopState.RETIRED).count() >= most:
         raise InvalidInput(
             f"You have {most} shops, as many as this installation lets a merchant have: retire one first.",
@@ -162,8 +161,10 @@ async def change(
         before = await credentials.opened(shop, secret)
         known = {"address": shop.address, **shop.options, **before}
         merged = {name: value for name, value in {**known, **values}.items() if value.strip()}
-        opened = _opened(ShopKind(shop.kind), _checked(shop.merchant_id, fields_of(shop.kind), merged))
-        _check_goes_where_it_did(shop.address, opened.address, [name for name in before if name not in values])
+        kind = ShopKind(shop.kind)
+        opened = field_values.told_apart(kind, field_values.checked(shop.merchant_id, kind, merged))
+        kept = [name for name in before if name not in values]
+        field_values.check_goes_where_it_did(shop.address, opened.address, kept)
         replaced = sorted(name for name in {*before, *opened.secrets} if before.get(name) != opened.secrets.get(name))
         changed: dict[str, Any] = {"address": opened.address, "options": dict(opened.options)}
         if replaced:
@@ -185,7 +186,7 @@ def _check_end(old_valid_until: datetime | None, *, end_old: bool) -> None:
 
 
 async def _sealed(
-    shop: Shop, before: Mapping[str, str], opened: "_Opened", old_valid_until: datetime | None, secret: bytes
+    shop: Shop, before: Mapping[str, str], opened: FieldValues, old_valid_until: datetime | None, secret: bytes
 ) -> dict[str, Any]:
     """The columns of the new secrets, and of those before as long as they are believed."""
     seal, merchant = data_keys.seal, shop.merchant_id
@@ -195,7 +196,7 @@ async def _sealed(
 
 
 def _told(
-    shop: Shop, opened: "_Opened", replaced: Sequence[str], old_valid_until: datetime | None, *, end_old: bool
+    shop: Shop, opened: FieldValues, replaced: Sequence[str], old_valid_until: datetime | None, *, end_old: bool
 ) -> dict[str, Any]:
     """What a deed says of it: of secrets their names alone."""
     told = deeds.changed({"address": shop.address, **shop.options}, {"address": opened.address, **opened.options})
@@ -206,13 +207,6 @@ def _told(
     if end_old and shop.old_valid_until is not None:
         told["old_secrets_until"] = [shop.old_valid_until.isoformat(), None]
     return told
-
-
-def _check_goes_where_it_did(before: str, after: str, kept: Sequence[str]) -> None:
-    """Secrets are shown to nobody, and so to no other host than they were given for. Raises InvalidInput."""
-    if kept and before and names.place_of(before) != names.place_of(after):
-        said = f"On another host the shop needs its secrets anew: give {', '.join(sorted(kept))} as well."
-        raise InvalidInput(said, path=["input", "fields"])
 
 
 _STEPS: Final[Mapping[str, ShopState]] = {
@@ -260,44 +254,6 @@ def _check_goes_on(shop: Shop) -> None:
     if shop.state is ShopState.RETIRED:
         said = "The shop is retired; connect it anew."
         raise InvalidState(said, path=["input", "shopId"], current_state=shop.state.value)
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    address: str
-    options: Mapping[str, str]
-    secrets: Mapping[str, str] = field(repr=False)
-
-
-def _opened(kind: ShopKind, values: Mapping[str, str]) -> _Opened:
-    secret = {one.name for one in fields_of(kind) if one.secret}
-    options = {name: value for name, value in values.items() if name not in secret and name != "address"}
-    address = values.get("address", "").rstrip("/")
-    return _Opened(address, options, {name: value for name, value in values.items() if name in secret})
-
-
-def _checked(merchant_id: UUID, wanted: Sequence[Field], given: Mapping[str, str]) -> dict[str, str]:
-    """The values, trimmed. All that is wrong is said at once. Raises InvalidInput."""
-    values = {name: value.strip() for name, value in given.items() if value.strip()}
-    values |= {one.name: one.live for one in wanted if one.live and one.name not in values}
-    known = {one.name for one in wanted}
-    lacking = [
-        f"{one.name} ({one.label}; {one.where})" for one in wanted if not one.optional and one.name not in values
-    ]
-    said = [f"Missing: {'; '.join(lacking)}."] if lacking else []
-    if unknown := sorted(values.keys() - known):
-        said.append(f"Not of this kind of shop: {', '.join(one[:40] for one in unknown)}.")
-    long = sorted(name for name, value in values.items() if len(value) > _VALUE_MAX or not value.isprintable())
-    said += [f"Not 1 to {_VALUE_MAX} printable characters: {name}." for name in long if name in known]
-    for name, value in values.items():
-        if name == "address" or name.endswith("_url"):
-            try:
-                names.check(value, merchant_id)
-            except AddressRefused as error:
-                said.append(f"{name} cannot be used: {error}")
-    if said:
-        raise InvalidInput(" ".join(said), path=["input", "fields"])
-    return values
 
 
 def url_of(public_url: str, shop_id: UUID) -> str | None:

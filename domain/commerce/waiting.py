@@ -69,6 +69,15 @@ def _check(row: ShopRefund, note: str) -> None:
         )
 
 
+def _check_free(row: ShopRefund) -> None:
+    if row.refund_id is not None:
+        raise InvalidState(
+            "A refund stands for it already; dismiss what was said about it.",
+            path=["input", "shopRefundId"],
+            current_state=row.state.value,
+        )
+
+
 async def match(
     principal: Principal,
     row_id: UUID,
@@ -91,12 +100,7 @@ async def match(
         _check(row, note)
         if above is not None:
             raise quotas.exceeded(above)  # what is decided would be forgotten
-        if row.refund_id is not None:
-            raise InvalidState(
-                "A refund stands for it already; dismiss what was said about it.",
-                path=["input", "shopRefundId"],
-                current_state=row.state.value,
-            )
+        _check_free(row)
         await _decided(row, cause, note)
         changes = {"payment": [None, _text(payment_id)], "refund": [None, _text(refund_id)], "note": [None, note]}
         await deeds.note(shop.merchant_id, MATCH, Of(_KIND, row.id), cause, changes)

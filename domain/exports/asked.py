@@ -23,6 +23,7 @@ from domain.findings.search import WantedFindings
 from domain.history.log import WantedHistory
 from domain.models import Export
 from domain.platform import bell, idempotency
+from domain.platform.alone import lock_name
 from domain.platform.database import execute, rows, transaction
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, RateLimited
@@ -245,7 +246,7 @@ def _check(kind: Kind, wanted: WantedRows) -> None:
 
 
 async def _check_waiting(merchant_id: UUID) -> None:
-    await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"exports/{merchant_id}")
+    await lock_name(f"exports/{merchant_id}")
     if await Export.filter(merchant_id=merchant_id, state__in=["QUEUED", "RUNNING"]).count() >= _WAITING_MAX:
         raise RateLimited(f"{_WAITING_MAX} exports are waiting; take those first.", retry_after=60)
 

@@ -20,6 +20,7 @@ from domain.exports.sheet import SheetLine
 from domain.findings import replaced
 from domain.models import DecisionBatch, DecisionRow
 from domain.platform import bell, idempotency
+from domain.platform.alone import lock_name
 from domain.platform.database import execute, transaction, unavailable
 from domain.platform.settings import Settings
 from domain.problems import Forbidden, InvalidInput, Problem
@@ -41,7 +42,6 @@ _LATER: Final = """UPDATE decision_batches SET state = 'QUEUED', due_at = now() 
 WHERE id = $1 AND state = 'RUNNING'"""
 _log = structlog.get_logger()
 # One row of a batch at a time, whoever's turn it is: a worker that was thought dead finds it taken.
-_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 
 def readable(principal: Principal) -> QuerySet[DecisionBatch]:
@@ -155,7 +155,7 @@ async def _one(
 ) -> None:
     """The decision and its outcome are one: both are there, or neither is."""
     async with transaction():
-        await execute(_LOCK, f"decisions/{batch.id}")
+        await lock_name(f"decisions/{batch.id}")
         if await DecisionRow.exists(batch_id=batch.id, row=line.row):
             return
         try:

@@ -1,7 +1,5 @@
 """A sheet of findings that came back: which row says what of which finding. Nothing is looked up here."""
 
-import base64
-import binascii
 import csv
 import io
 from collections.abc import Mapping, Sequence
@@ -14,12 +12,12 @@ from domain.exports.cells import unguarded
 from domain.exports.columns import DECISION, FACTS, FINDING_ID
 from domain.exports.workbook import COLUMNS_MAX, ROWS_MAX, Cells
 from domain.journal.formats import FORMULA
+from domain.platform import node_ids
 from domain.problems import InvalidInput
 
 _ZIP: Final = b"PK\x03\x04"
 _NEEDED: Final = (FINDING_ID, FACTS, DECISION[0].title)
 _CELL_MAX: Final = 4_000  # characters of a cell that somebody fills in
-_PREFIX: Final = b"Finding:"
 _TITLES: Final[Mapping[str, str]] = {one.title: one.key for one in DECISION}
 _KEYS: Final[Mapping[str, str]] = {one.key: one.title for one in DECISION}
 
@@ -119,12 +117,4 @@ def _csv(given: bytes) -> Cells:
 
 def id_of(told: str) -> UUID | None:
     """A finding's id, as the sheet or the API has it; None: it is none."""
-    try:
-        return UUID(told)
-    except ValueError:
-        pass
-    try:
-        opened = base64.b64decode(told, validate=True)
-        return UUID(opened.removeprefix(_PREFIX).decode("ascii")) if opened.startswith(_PREFIX) else None
-    except (ValueError, binascii.Error, UnicodeDecodeError):
-        return None
+    return node_ids.id_of("Finding", told)

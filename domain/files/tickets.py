@@ -23,7 +23,8 @@ from domain.files.kinds import NAMES, RULES, media_type_of
 from domain.files.room import ROOM
 from domain.models.exports import Export
 from domain.models.files import File, Purpose
-from domain.platform.database import execute, for_all, rows, transaction
+from domain.platform.alone import lock_name
+from domain.platform.database import for_all, rows, transaction
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, NotFound, RateLimited
 
@@ -88,7 +89,7 @@ async def announce(principal: Principal, new: NewFile, settings: Settings, cause
 
 async def _check_open(merchant_id: UUID) -> None:
     """One announcement of a merchant at a time, until the caller's transaction ends: many at once count each other."""
-    await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"files/{merchant_id}")
+    await lock_name(f"files/{merchant_id}")
     (row,) = await rows(_LATELY, merchant_id, _DAY)
     if row["open"] >= _OPEN_MAX:
         raise RateLimited(

@@ -19,7 +19,8 @@ from domain.findings import names
 from domain.models import Finding
 from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
-from domain.platform.database import execute, rows
+from domain.platform.alone import lock_name
+from domain.platform.database import rows
 
 KIND: Final = "FINDING"  # of approval_rules
 NAME: Final = "RESOLVE_FINDINGS"
@@ -82,7 +83,7 @@ async def of(merchant_id: UUID) -> Mapping[str, int]:
 async def one_at_a_time(principal: Principal) -> None:
     """Nobody gives up two things at once, each of which is below the limit; until the caller's transaction ends."""
     key = f"given-up/{principal.merchant_id}/{principal.voucher}"
-    await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key)
+    await lock_name(key)
 
 
 async def before(principal: Principal, payments: Collection[UUID], currencies: Collection[str]) -> Earlier:

@@ -11,7 +11,8 @@ from uuid import UUID
 from domain.findings.kinds import FindingKind
 from domain.models import Finding
 from domain.models.ledger import Account
-from domain.platform.database import execute, rows
+from domain.platform.alone import lock_name
+from domain.platform.database import rows
 
 # Where CORRECTED may take it: no sale of anybody's was in it.
 ACCOUNTS: Final = (Account.FEES, Account.PSE_ADJUSTMENTS, Account.FX_DIFFERENCES, Account.ROUNDING)
@@ -49,7 +50,7 @@ def is_payout(finding: Finding) -> bool:
 
 async def lock(merchant_id: UUID) -> None:
     """Nobody else proves a payout of the merchant's, or gives one up, until the caller's transaction ends."""
-    await execute("SELECT pg_advisory_xact_lock(hashtextextended('bank/' || $1::text, 0))", str(merchant_id))
+    await lock_name(f"bank/{merchant_id}")
 
 
 async def of_findings(finding_ids: Sequence[UUID]) -> Mapping[UUID, tuple[int, str]]:

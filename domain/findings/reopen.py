@@ -11,10 +11,11 @@ from uuid import UUID
 from domain.cause import Cause
 from domain.findings import claims, money, names, noted, on_their_way, postings, told_money
 from domain.models import Finding, FindingResolution, Payment
+from domain.platform.alone import lock_name
 from domain.platform.database import execute, rows, transaction
 
 BOOKS: Final = Cause("findings", "reconciliation")
-_END: Final = """UPDATE finding_resolutions SET ended_at = now(), ended_by = $2, ended_why = $3
+END_RESOLUTION: Final = """UPDATE finding_resolutions SET ended_at = now(), ended_by = $2, ended_why = $3
 WHERE id = $1 AND ended_at IS NULL"""
 _OPEN: Final = """UPDATE findings SET resolved_at = NULL, resolution = left('Open again: ' || $2::text, 500)
 WHERE id = $1 AND resolved_at IS NOT NULL"""
@@ -46,7 +47,7 @@ async def lock(finding_id: UUID) -> tuple[Finding, Payment | None]:
     found = await Finding.get(id=finding_id)
     payment = None
     if told_money.is_told(found) or claims.is_claim(found):
-        await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(found.connection_id))
+        await lock_name(str(found.connection_id))
     if on_their_way.is_payout(found):
         await on_their_way.lock(found.merchant_id)
     if found.payment_id is not None:
@@ -67,7 +68,7 @@ async def reopen(finding: Finding, payment: Payment | None, why: str, cause: Cau
             await postings.post(said, finding, payment, cause, reverse=True)
             if said.tax > 0:
                 await _close_vat(finding, payment, why, cause)
-        await execute(_END, said.id, cause.actor[:200], why[:500])
+        await execute(END_RESOLUTION, said.id, cause.actor[:200], why[:500])
     if await execute(_OPEN, finding.id, why) != 1:
         raise RuntimeError("The finding was not opened again: it is open, or behind the wall.")
     detail = {"resolution": str(said.id), "amount": said.amount} if said is not None else {}

@@ -32,8 +32,6 @@ _CLOSE: Final = """UPDATE findings SET resolved_at = now(), resolution = left($2
   waiting_until = NULL, waiting_why = NULL WHERE id = $1 AND resolved_at IS NULL"""
 _START: Final = """UPDATE finding_resolutions SET started_at = now(), confirmed_by = $2, confirmed_by_id = $3
 WHERE id = $1 AND started_at IS NULL AND ended_at IS NULL"""
-_END: Final = """UPDATE finding_resolutions SET ended_at = now(), ended_by = $2, ended_why = $3
-WHERE id = $1 AND ended_at IS NULL"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +123,7 @@ async def decline(principal: Principal, finding_id: UUID, why: str, cause: Cause
     async with transaction():
         finding, _ = await opening.lock(finding_id)
         said = await _waiting(finding)
-        await execute(_END, said.id, cause.actor[:200], note)
+        await execute(opening.END_RESOLUTION, said.id, cause.actor[:200], note)
         await noted.note(finding, noted.DECLINED, cause, text=note, detail=_told(said))
         await noted.done("findingResolveDecline", finding, cause, {"reason": [said.reason, None], "why": [None, note]})
     return await Finding.get(id=finding_id)
@@ -221,7 +219,7 @@ async def _propose(
     cause: Cause,
 ) -> FindingResolution:
     if (before := await opening.standing(finding.id)) is not None:  # nobody has confirmed it: this takes its place
-        await execute(_END, before.id, cause.actor[:200], "Something else was said.")
+        await execute(opening.END_RESOLUTION, before.id, cause.actor[:200], "Something else was said.")
     moved = await postings.moved(wanted.reason, wanted.account, suspended, payment)
     given: Mapping[str, int] = {}
     if limits.gives_up(wanted.reason, wanted.account):

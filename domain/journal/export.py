@@ -29,12 +29,12 @@ from domain.models.files import Purpose
 from domain.periods import closing
 from domain.periods.months import Month
 from domain.platform import idempotency
-from domain.platform.database import execute, transaction
+from domain.platform.alone import lock_name
+from domain.platform.database import transaction
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, InvalidState
 
 EXPORT: Final = "journalExport"
-_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('journals/' || $1::uuid, 0))"
 _TRIES_MAX: Final = 5
 _ACCOUNTS_SHOWN: Final = 30
 _THEN: Final = (1980, 1, 1, 0, 0, 0)  # no moment in a ZIP: the same content is the same bytes
@@ -164,7 +164,7 @@ async def _make(principal: Principal, ready: _Ready, key: str, settings: Setting
     )
     try:
         async with transaction():
-            await execute(_LOCK, merchant_id)
+            await lock_name(f"journals/{merchant_id}")
             stored = await idempotency.claim(merchant_id, EXPORT, key, _facts(wanted), batch_id, cause)
             if stored is None:
                 await _check_number(batch)

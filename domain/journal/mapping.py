@@ -21,6 +21,7 @@ from domain.models import Connection, JournalAccount, Store
 from domain.models.ledger import Account
 from domain.money import EXPONENTS
 from domain.platform import idempotency
+from domain.platform.alone import lock_name
 from domain.platform.database import execute, transaction
 from domain.problems import InvalidInput
 
@@ -100,9 +101,7 @@ async def set_account(
     async with transaction():
         if stored := await idempotency.claim(principal.merchant_id, SET, key, facts, row_id, cause):
             return await JournalAccount.get_or_none(id=stored)
-        await execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended('journal/' || $1::uuid, 0))", principal.merchant_id
-        )
+        await lock_name(f"journal/{principal.merchant_id}")
         before = await _end(principal, ours)
         if theirs is not None:
             if await readable(principal.merchant_id).count() >= _OWN_MAX:

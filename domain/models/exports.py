@@ -97,7 +97,7 @@ class DecisionRow(Model):
         "models.Finding", on_delete=fields.RESTRICT, null=True, db_index=True
     )
     finding_id: UUID | None
-    outcome = fields.CharField(max_length=16)  # domain/exports/decisions.Became
+    outcome = fields.CharField(max_length=16)  # domain/exports/decisions.RowState
     code = fields.CharField(max_length=32, null=True)
     said = fields.CharField(max_length=500)
     at = fields.DatetimeField(auto_now_add=True)

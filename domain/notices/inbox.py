@@ -13,12 +13,11 @@ from domain.connections import calls
 from domain.connections.connections import nothing_at_stake, zone_of
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
-from domain.models import Connection, Notice, NoticeRefund, Payment, Refund
-from domain.money import Money
+from domain.models import Connection, Notice, Payment, Refund
+from domain.notices import subjects
 from domain.notices.verified import verify
 from domain.payments import chargebacks
 from domain.platform import bell
-from domain.platform.children import first_of_each
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, for_all, for_merchant, rows, transaction
 from domain.pse.registry import connector
@@ -27,18 +26,15 @@ from domain.pse.vocabulary import (
     BadNotice,
     BadSignature,
     ChargedBack,
-    InDoubt,
     NotUnderstood,
-    Outcome,
     TellsOfRefund,
     Told,
     WebhookRequest,
 )
 from domain.reconciliation import nights
-from domain.refunds import intervals
+from domain.refunds import intervals, schedule
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
-from domain.refunds.request import REFERENCE_LENGTH
 
 ACTOR: Final = WEBHOOK
 _LEASE_SECONDS: Final = 60.0
@@ -165,22 +161,6 @@ async def announce(connection: Connection, told: Announced) -> None:
     await bell.ring(bell.RECONCILE, f"{connection.id}/{today}", queue=bell.BATCH_QUEUE)
 
 
-async def match(connection: Connection, told: TellsOfRefund) -> Refund | None:
-    """Our refund that a notice speaks of: by our reference, then by the PSE's."""
-    if may_be_ours(told.reference):
-        refund = await Refund.get_or_none(reference=told.reference, connection_id=connection.id)
-        if refund is not None:
-            return refund
-    if told.pse_refund_reference is None:
-        return None
-    return await Refund.filter(connection_id=connection.id, pse_refund_reference=told.pse_refund_reference).first()
-
-
-def may_be_ours(reference: str | None) -> bool:
-    """Whether we could have made it: the database is asked for nothing that its column cannot hold."""
-    return reference is not None and len(reference) <= REFERENCE_LENGTH
-
-
 async def apply_to(refund: Refund, told: TellsOfRefund, notice: Notice) -> None:
     """Take in what a signed notice proves; one that proves nothing makes the refund due, so that the PSE is asked.
 
@@ -192,19 +172,10 @@ async def apply_to(refund: Refund, told: TellsOfRefund, notice: Notice) -> None:
         refund.id,
     )
     if told.outcome is not None:
-        outcome = checked(refund, told.outcome, told.amount, "The webhook tells of")
+        outcome = subjects.checked(refund, told.outcome, told.amount, "The webhook tells of")
         await record(refund.id, outcome, Source(Door.NOTICE), Cause(notice.request_id, ACTOR))
         return
-    await execute("UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now())", refund.id)
-
-
-def checked(refund: Refund, outcome: Outcome, amount: Money | None, what: str) -> Outcome:
-    """The outcome that is told of a refund; in doubt where it is told of another amount. `what` begins the words."""
-    ours = Money(refund.amount, refund.currency)
-    if amount is None or amount == ours:
-        return outcome
-    said = f"{what} {amount} for a refund of {ours}."
-    return InDoubt("ECHO_MISMATCH", said, needs_person=True)
+    await schedule.make_due(refund.id)
 
 
 async def done(claimed: Claimed, result: str) -> None:
@@ -277,33 +248,10 @@ def _names_of(told: Sequence[Told]) -> list[str]:
 
 async def charge_back(claimed: Claimed, told: ChargedBack) -> str | None:
     """Take in what a signed webhook tells of a chargeback. None when it is applied, else why not."""
-    payment = await payment_of(claimed.connection, told)
+    payment = await subjects.payment_of(claimed.connection, told)
     if payment is None:
         return NotRegistered(f"Payment {told.payment_reference} is not registered.")
     if told.amount is not None and told.amount.currency != payment.currency:
         return f"{told.amount} was charged back of a payment in {payment.currency}."
     await chargebacks.from_notice(payment, told, Cause(claimed.notice.request_id, ACTOR))
     return None
-
-
-async def payment_of(connection: Connection, told: TellsOfRefund | ChargedBack) -> Payment | None:
-    """The payment that a notice speaks of, if it is registered."""
-    for name in (told.payment_reference, told.payment_alias):
-        if name is not None:
-            payment = await Payment.get_or_none(connection_id=connection.id, pse_reference=name, withdrawn_at=None)
-            if payment is not None:
-                return payment
-    return None
-
-
-async def of_refunds(refund_ids: Sequence[UUID], limit: int) -> Mapping[UUID, list[Notice]]:
-    """The newest `limit` webhooks that spoke of each refund, oldest first."""
-    named = await first_of_each(NoticeRefund, refund_ids, key="refund_id", order="id DESC", limit=limit)
-    of_notice: dict[UUID, list[UUID]] = {}
-    for one in (one for found in named.values() for one in found):
-        of_notice.setdefault(one.notice_id, []).append(one.refund_id)
-    told: dict[UUID, list[Notice]] = {}
-    for notice in await Notice.filter(id__in=list(of_notice)).order_by("received_at", "id") if of_notice else ():
-        for refund_id in of_notice[notice.id]:
-            told.setdefault(refund_id, []).append(notice)
-    return told

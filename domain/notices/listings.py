@@ -6,7 +6,7 @@ from dataclasses import replace
 from domain.cause import Cause
 from domain.models import Connection, Payment, Refund
 from domain.models.refunds import State
-from domain.notices import inbox
+from domain.notices import subjects
 from domain.payments import taken_otherwise, unnamed
 from domain.platform import bell
 from domain.platform.database import rows
@@ -39,7 +39,7 @@ async def take_in_all(payment: Payment, listed: Sequence[KnownRefund], cause: Ca
 
 async def _ours(payment: Payment, known: KnownRefund) -> Refund | None:
     refund = None
-    if inbox.may_be_ours(known.reference):
+    if subjects.may_be_ours(known.reference):
         refund = await Refund.get_or_none(payment_id=payment.id, reference=known.reference)
     if refund is None and known.pse_refund_reference is not None:
         query = Refund.filter(payment_id=payment.id, pse_refund_reference=known.pse_refund_reference)
@@ -67,5 +67,5 @@ async def _take_in(refund: Refund, known: KnownRefund, cause: Cause) -> None:
         outcome = Returned(outcome.code, outcome.message, outcome.pse_refund_reference)
     if isinstance(outcome, Succeeded) and known.settled_at is not None:
         outcome = replace(outcome, at=known.settled_at)
-    outcome = inbox.checked(refund, outcome, known.amount, "The PSE lists")
+    outcome = subjects.checked(refund, outcome, known.amount, "The PSE lists")
     await record(refund.id, outcome, Source(Door.NOTICE), cause)

@@ -4,7 +4,6 @@ The books follow what is told now (chargeback_facts.py): what a revised report t
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -14,20 +13,17 @@ from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
 from domain.findings import findings
-from domain.findings.findings import FindingKind, Found
-from domain.models import Merchant, Payment
+from domain.findings.findings import Found
+from domain.models import Payment
 from domain.models.ledger import Entry
-from domain.money import Money
-from domain.payments import other_currency
+from domain.payments import chargeback_findings, other_currency
 from domain.payments.chargeback_facts import TYPES, Fact, booked_of, told_by_notice, told_of
+from domain.payments.chargeback_findings import EARLY, LOST, UNBOOKED
 from domain.payments.refundable import left_of
 from domain.platform.database import execute, rows, transaction
 from domain.pse.vocabulary import ChargedBack
 
 _GONE: Final = "A revised report tells of it no longer"
-_LOST: Final = "/lost/"  # in the fingerprint of what did not come back after all
-_UNBOOKED: Final = "/unbooked"  # in the fingerprint of what was told, and of which nobody can say how much left
-_EARLY: Final = "/early/"  # in the fingerprint of what came back, and nobody told to have left
 
 
 async def from_notice(payment: Payment, told: ChargedBack, cause: Cause) -> None:
@@ -47,7 +43,7 @@ async def from_notice(payment: Payment, told: ChargedBack, cause: Cause) -> None
             if told.amount is None:
                 await _told_again(payment, fact, had)
             elif amount is not None and amount.minor_units != had:
-                await findings.open_finding(_differs(payment, fact, amount.minor_units, had))
+                await findings.open_finding(chargeback_findings.differs(payment, fact, amount.minor_units, had))
             return
         await _book(payment, fact, amount.minor_units if amount else _whole(payment, fact), cause)
 
@@ -75,7 +71,7 @@ async def _told_again(payment: Payment, fact: Fact, had: int) -> None:
         f"The PSE tells once more that payment {payment.pse_reference} was charged back, after the money had come "
         "back: the same word come late, or a second dispute. Nothing was booked: look at the PSE's back office."
     )
-    await findings.open_finding(_found(payment, f"{fact.name}{_UNBOOKED}", had, said, again=True))
+    await findings.open_finding(chargeback_findings.found(payment, f"{fact.name}{UNBOOKED}", had, said, again=True))
 
 
 async def agree(payment_ids: Iterable[UUID], cause: Cause) -> None:
@@ -103,7 +99,7 @@ async def agree(payment_ids: Iterable[UUID], cause: Cause) -> None:
 async def _agree_findings(payment: Payment, found: Sequence[Found]) -> None:
     """When all is given back and booked: open what is so by the sum, and close what is so no longer."""
     for one in found:
-        if payment.charged_back != 0 and (payment.charged_back < 0) == (_EARLY in one.fingerprint):
+        if payment.charged_back != 0 and (payment.charged_back < 0) == (EARLY in one.fingerprint):
             await findings.open_finding(one)
     if found:
         await execute(
@@ -116,8 +112,8 @@ async def _agree_findings(payment: Payment, found: Sequence[Found]) -> None:
             payment.id,
             f"{_GONE}.",
             payment.charged_back,
-            _EARLY,
-            _LOST,
+            EARLY,
+            LOST,
         )
 
 
@@ -151,29 +147,28 @@ async def _locked(payment_id: UUID) -> Payment:
 
 async def _book(payment: Payment, fact: Fact, amount: int, cause: Cause) -> None:
     if amount == 0 and not fact.back:
-        await findings.open_finding(_after_all_left(payment, fact))
+        await findings.open_finding(chargeback_findings.after_all_left(payment, fact))
         return
     turn = await _post(payment, fact, amount, cause, reverse=False) if amount > 0 else 1
-    await findings.resolve(payment.merchant_id, _of_amount(payment, fact, amount), findings.AGREED)
+    await findings.resolve(payment.merchant_id, chargeback_findings.of_amount(payment, fact, amount), findings.AGREED)
     if not fact.back and payment.charged_back > 0:
-        await findings.open_finding(_finding(payment, fact, amount, turn))
+        await findings.open_finding(chargeback_findings.of_what_left(payment, fact, amount, turn))
         return
     await _close(payment, fact, amount)
     if payment.charged_back < 0:
-        said = (
-            f"{_money(payment, amount)} of payment {payment.pse_reference} came back of a chargeback that nobody told."
-        )
-        await findings.open_finding(_found(payment, f"{fact.name}{_EARLY}{turn}", amount, said))
+        money = chargeback_findings.money(payment, amount)
+        said = f"{money} of payment {payment.pse_reference} came back of a chargeback that nobody told."
+        await findings.open_finding(chargeback_findings.found(payment, f"{fact.name}{EARLY}{turn}", amount, said))
 
 
 async def _give_back(payment: Payment, fact: Fact, amount: int, cause: Cause) -> Found:
     """Take it out of the books. Gives the finding of what is so then, if the sum says so when all is done."""
     turn = await _post(payment, fact, amount, cause, reverse=True)
-    money, name = f"{_money(payment, amount)} of payment {payment.pse_reference}", fact.name
+    money, name = f"{chargeback_findings.money(payment, amount)} of payment {payment.pse_reference}", fact.name
     if fact.back:
         said = f"{_GONE}: {money} did not come back ({name})."
-        return _found(payment, f"{name}{_LOST}{turn}", amount, said)
-    booked = _fingerprint(payment, f"{name}/{turn - 1}")
+        return chargeback_findings.found(payment, f"{name}{LOST}{turn}", amount, said)
+    booked = chargeback_findings.fingerprint(payment, f"{name}/{turn - 1}")
     await findings.close(payment.merchant_id, booked, f"{_GONE}: it was taken out of the books.")
     await execute(
         findings.closing(
@@ -181,12 +176,12 @@ async def _give_back(payment: Payment, fact: Fact, amount: int, cause: Cause) ->
             f"  AND {findings.MAY_END} AND starts_with(f.fingerprint, $2)"
         ),
         payment.merchant_id,
-        _fingerprint(payment, f"{name}{_LOST}"),
+        chargeback_findings.fingerprint(payment, f"{name}{LOST}"),
         f"{_GONE}.",
         payment.id,
     )
     said = f"{_GONE} that {money} was charged back ({name}), and one tells that it came back."
-    return _found(payment, f"{name}{_EARLY}{turn}", amount, said)
+    return chargeback_findings.found(payment, f"{name}{EARLY}{turn}", amount, said)
 
 
 async def _post(payment: Payment, fact: Fact, amount: int, cause: Cause, *, reverse: bool) -> int:
@@ -202,7 +197,6 @@ async def _post(payment: Payment, fact: Fact, amount: int, cause: Cause, *, reve
     )
     payment.charged_back = counted["charged_back"]
     turn: int = counted["times"] + 1
-    zone = (await Merchant.get(id=payment.merchant_id)).zone
     posting = Posting(
         merchant_id=payment.merchant_id,
         store_id=payment.store_id,
@@ -210,7 +204,7 @@ async def _post(payment: Payment, fact: Fact, amount: int, cause: Cause, *, reve
         entry=Entry.CHARGEBACK_REVERSED if fact.back else Entry.CHARGEBACK,
         amount=amount,
         currency=payment.currency,
-        accounting_date=ledger.accounting_date_of(datetime.now(UTC), zone),
+        accounting_date=await ledger.today(payment.merchant_id),
         cause=f"{name}/{turn}",
         request_id=cause.request_id,
         payment_id=payment.id,
@@ -236,72 +230,10 @@ async def _close(payment: Payment, fact: Fact, amount: int) -> None:
         payment.id,
         payment.charged_back == 0,
         amount,
-        _fingerprint(payment, f"{_case(fact)}/"),
+        chargeback_findings.fingerprint(payment, f"{_case(fact)}/"),
     )
 
 
 def _case(fact: Fact) -> str:
     """The dispute, of which each stage has a name that begins with it."""
     return fact.name.partition("/")[0]
-
-
-def _after_all_left(payment: Payment, fact: Fact) -> Found:
-    """How much was charged back is not told, and by the books nothing was left: the customer may have it twice."""
-    said = (
-        f"Payment {payment.pse_reference} was charged back ({fact.name}), and all of it had left before. The PSE does "
-        "not say how much was taken, so nothing was booked: the customer may have the money twice."
-    )
-    return _found(payment, f"{fact.name}{_UNBOOKED}", payment.captured, said, again=True)
-
-
-def _finding(payment: Payment, fact: Fact, amount: int, turn: int) -> Found:
-    """What left, and what else of the payment has left or may leave."""
-    said = f"{_money(payment, amount)} of payment {payment.pse_reference} was charged back ({fact.name})."
-    if payment.reserved > 0:
-        under_way = _money(payment, payment.reserved)
-        said += f" Refunds of {under_way} are under way: both may leave; cancel what was not sent."
-    if payment.refunded + payment.taken_by_bank + payment.charged_back > payment.captured:
-        said += f" {_money(payment, payment.refunded + payment.taken_by_bank)} had left before: more than was captured."
-    return _found(payment, f"{fact.name}/{turn}", amount, said)
-
-
-def _found(payment: Payment, name: str, amount: int, said: str, *, again: bool = False) -> Found:
-    return Found(
-        kind=FindingKind.CHARGEBACK,
-        merchant_id=payment.merchant_id,
-        connection_id=payment.connection_id,
-        fingerprint=_fingerprint(payment, name),
-        amount=_money(payment, amount),
-        explanation=said,
-        payment_id=payment.id,
-        again=again,
-    )
-
-
-def _differs(payment: Payment, fact: Fact, told: int, booked: int) -> Found:
-    what = "came back of a chargeback" if fact.back else "was charged back"
-    return Found(
-        kind=FindingKind.AMOUNT_MISMATCH,
-        merchant_id=payment.merchant_id,
-        connection_id=payment.connection_id,
-        fingerprint=_of_amount(payment, fact, told),
-        amount=_money(payment, abs(told - booked)),
-        explanation=(
-            f"A webhook says that {_money(payment, told)} of payment {payment.pse_reference} {what} ({fact.name}); it "
-            f"had been told as {_money(payment, booked)}, which is booked."
-        ),
-        payment_id=payment.id,
-        detail={"reference": fact.name, "webhook": told, "ledger": booked},
-    )
-
-
-def _of_amount(payment: Payment, fact: Fact, amount: int) -> str:
-    return f"amount/chargeback/{payment.id}/{'back' if fact.back else 'out'}/{fact.name}/{amount}"
-
-
-def _fingerprint(payment: Payment, name: str) -> str:
-    return f"chargeback/{payment.id}/{name}"
-
-
-def _money(payment: Payment, amount: int) -> Money:
-    return Money(amount, payment.currency)

@@ -6,7 +6,8 @@ reference on two connections of one merchant and one PSE is the same money.
 """
 
 from domain.models import Connection
-from domain.platform.database import execute, rows
+from domain.platform.alone import lock_name
+from domain.platform.database import rows
 from domain.problems import InvalidInput
 
 
@@ -15,10 +16,7 @@ async def registered(connection: Connection, pse_reference: str) -> str | None:
 
     Inside the caller's transaction, which registers it: whoever registers the same one meanwhile waits for its end.
     """
-    await execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-        f"payment/{connection.merchant_id}/{connection.pse}/{pse_reference}",
-    )
+    await lock_name(f"payment/{connection.merchant_id}/{connection.pse}/{pse_reference}")
     found = await rows(
         "SELECT c.name FROM connections c JOIN payments p ON p.connection_id = c.id "
         "WHERE c.merchant_id = $1 AND c.pse = $2 AND c.id <> $3 AND p.pse_reference = $4 AND p.withdrawn_at IS NULL "

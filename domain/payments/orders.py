@@ -6,7 +6,7 @@ The rule of domain/reconciliation/match, for lines that are stored already.
 from typing import Final
 
 from domain.models import Payment
-from domain.platform.database import execute
+from domain.platform.alone import lock_name
 
 # Of a line `l` and a payment `p`. As in the night, a payment that the same report names with the order counts, too.
 LINE_OF_ORDER: Final = (
@@ -25,4 +25,4 @@ async def one_at_a_time(payment: Payment) -> None:
     """Of two payments of one order that are registered at once, the later one sees the other. Inside a transaction."""
     if payment.order_reference is not None:
         key = f"order/{payment.connection_id}/{payment.order_reference}"
-        await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key)
+        await lock_name(key)

@@ -1,4 +1,4 @@
-"""Payments: registering what was captured."""
+"""Payments: registering what was captured, as a merchant says it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal, Scope, Whose, scope_of
 from domain.books import ledger
 from domain.books.ledger import Posting
-from domain.cause import LISTING, Cause
+from domain.cause import Cause
 from domain.connections.connections import TAKING
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
@@ -20,17 +20,16 @@ from domain.findings import reopen
 from domain.models import Connection, Merchant, Payment, Store
 from domain.models.ledger import Entry
 from domain.money import AMOUNT_MAX, Money
-from domain.payments import confirmations, customers, elsewhere, told_before, vat_declared
+from domain.payments import customers, elsewhere, told_before, vat_declared
 from domain.payments.refundable import left_over
 from domain.platform import bell, data_keys, idempotency, ids
 from domain.platform.database import rows, transaction
 from domain.platform.joined import columns, model_of
 from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.registry import UnknownMethod, capability
-from domain.pse.vocabulary import CapturedPayment, Method
+from domain.pse.vocabulary import Method
 
 MUTATION: Final = "paymentRegister"
-_SYSTEM: Final = LISTING
 _KNOWN: Final = "This pseReference is registered on the connection already; look it up with payments(pseReference:)."
 _CAPTURED_FROM: Final = datetime(2000, 1, 1, tzinfo=UTC)  # older than any of these PSEs' methods
 
@@ -121,11 +120,11 @@ async def _register(scope: Scope, new: NewPayment, key: str, cause: Cause, secre
         }
         if listed is not None:
             await _complete(payment_id, connection, store, new, values, scope, cause)
-        elif not await _insert(payment_id, connection, store, new, values, cause):
+        elif not await insert(payment_id, connection, store, new, values, cause):
             raise _CameBetween
         revived = await told_before.revive_notices(connection.id, [new.pse_reference])
         noted = await _noted(merchant_id, payment_id, new, cause) if asked else None
-    await _ring(revived)
+    await ring(revived)
     return Registered(noted or await Payment.get(id=payment_id), replayed=False)
 
 
@@ -137,40 +136,8 @@ async def _noted(merchant_id: UUID, payment_id: UUID, new: NewPayment, cause: Ca
     return model_of(Payment, row, "p")
 
 
-async def register_listed(connection: Connection, listed: Sequence[CapturedPayment], request_id: str) -> list[UUID]:
-    """Register the payments of a PSE's listing that are not known yet; the ids of the new ones.
-
-    The store is the one whose payee key received the payment, else the connection's default store.
-    """
-    stores = await Store.filter(merchant_id=connection.merchant_id)
-    by_key = {store.payee_key: store for store in stores if store.payee_key}
-    default = next(store for store in stores if store.id == connection.default_store_id)
-    made: list[UUID] = []
-    revived: list[UUID] = []
-    for payment in listed:
-        store = by_key.get(payment.payee_key or "", default)
-        new = NewPayment(
-            connection_id=connection.id,
-            store_code=store.code,
-            pse_reference=payment.reference,
-            method=payment.method,
-            amount=payment.amount,
-            captured_at=payment.captured_at,
-            order_reference=payment.order_reference,
-        )
-        payment_id = ids.time_ordered()
-        async with transaction():
-            if await elsewhere.registered(connection, new.pse_reference) is not None:
-                continue  # a new key's connection lists what the merchant has on the old one's
-            if await _insert(payment_id, connection, store, new, {"source": "LISTING"}, Cause(request_id, _SYSTEM)):
-                made.append(payment_id)
-                revived += await told_before.revive_notices(connection.id, [new.pse_reference])
-    await confirmations.confirm_listed(connection, listed)
-    await _ring(revived)
-    return made
-
-
-async def _ring(revived: Sequence[UUID]) -> None:
+async def ring(revived: Sequence[UUID]) -> None:
+    """For the notices that waited for the payment."""
     for notice_id in revived:
         await bell.ring(bell.NOTICE, notice_id)
 
@@ -313,9 +280,13 @@ async def _places(scope: Scope, new: NewPayment) -> tuple[Connection, Store]:
     return connection, store
 
 
-async def _insert(
+async def insert(
     payment_id: UUID, connection: Connection, store: Store, new: NewPayment, more: dict[str, Any], cause: Cause
 ) -> bool:
+    """Write the payment down, its capture in the books, and take in what was told of it before.
+
+    False: there is one already under the PSE's reference. Inside the caller's transaction.
+    """
     tax = new.tax or Tax(0)
     made = await rows(
         "INSERT INTO payments (id, merchant_id, store_id, connection_id, pse_reference, order_reference, method, "

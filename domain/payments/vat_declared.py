@@ -1,14 +1,14 @@
 """VAT of a sale that is declared after parts of it were refunded: each refund gets its share, by added entries."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import date
 from uuid import UUID
 
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
 from domain.history import events
-from domain.models import Merchant, Payment, Refund
+from domain.models import Payment, Refund
 from domain.models.ledger import Entry
 from domain.models.refunds import Holding, State, holding_of
 from domain.payments import vat
@@ -38,7 +38,7 @@ async def give_shares(payment: Payment, locked: Sequence[Refund], tax: int, caus
     parts = shares(tax, payment.captured, [refund.amount for refund in holding])
     given = [(refund, share) for refund, share in zip(holding, parts, strict=True) if share > 0]
     await Payment.filter(id=payment.id).update(tax_allocated=sum(parts))
-    zone = (await Merchant.get(id=payment.merchant_id)).zone
+    today = await ledger.today(payment.merchant_id)
     for refund, share in given:
         await Refund.filter(id=refund.id).update(tax_amount=share)
         said = "The sale's VAT was declared after this refund was asked for; this is its share."
@@ -47,14 +47,14 @@ async def give_shares(payment: Payment, locked: Sequence[Refund], tax: int, caus
         await events.note(refund, "TAX_DECLARED", cause, message=said, detail={"tax": share})
     await ledger.post(
         [
-            _posting(payment, refund, share, zone, cause)
+            _posting(payment, refund, share, today, cause)
             for refund, share in given
             if refund.state not in _NOT_RECOGNISED  # those are recognised later, with their VAT
         ]
     )
 
 
-def _posting(payment: Payment, refund: Refund, share: int, zone: str, cause: Cause) -> Posting:
+def _posting(payment: Payment, refund: Refund, share: int, today: date, cause: Cause) -> Posting:
     return Posting(
         merchant_id=payment.merchant_id,
         store_id=payment.store_id,
@@ -63,7 +63,7 @@ def _posting(payment: Payment, refund: Refund, share: int, zone: str, cause: Cau
         amount=refund.amount,
         tax=share,
         currency=refund.currency,
-        accounting_date=ledger.accounting_date_of(datetime.now(UTC), zone),
+        accounting_date=today,
         cause=f"refund/{refund.id}/tax",
         request_id=cause.request_id,
         payment_id=payment.id,

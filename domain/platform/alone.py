@@ -1,4 +1,4 @@
-"""One process at a time: advisory locks of PostgreSQL, which end with the connection that holds them."""
+"""One at a time: advisory locks of PostgreSQL, which end with the transaction, or the connection, that holds them."""
 
 import asyncio
 import os
@@ -11,6 +11,7 @@ import structlog
 
 from domain.platform import tls
 from domain.platform.database import connection as current
+from domain.platform.database import execute
 
 SILENCE_SECONDS_MAX: Final = 8.0  # of a leader; with the try of the next one it makes a takeover within 15 seconds
 _TRY: Final = "SELECT pg_try_advisory_lock($1) AS held"
@@ -30,6 +31,11 @@ async def alone(lock: int) -> AsyncIterator[bool]:
         finally:
             if held:
                 await raw.execute(_LEAVE, lock)
+
+
+async def lock_name(name: str) -> None:
+    """Whoever else locks the same name waits, until the caller's transaction ends."""
+    await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
 
 
 class NotLeading(Exception):

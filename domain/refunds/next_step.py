@@ -4,39 +4,35 @@
 """
 
 import time
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from tortoise.expressions import F
 
-from domain.cause import WORKER, Cause
 from domain.history import events
-from domain.models import Connection, Payment, Refund
+from domain.models import Refund
 from domain.models.refunds import State
 from domain.payments import confirmations
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, transaction
-from domain.pse.capabilities import Capability, LookUp, Route
-from domain.pse.registry import capability
+from domain.pse.capabilities import LookUp, Route
 from domain.refunds import (
     attempts,
     call_person,
     confirming,
     current_destination,
     first_send,
-    held,
+    holding,
     intervals,
     listing,
     put_off,
     schedule,
 )
+from domain.refunds.claim import Claim
 from domain.refunds.destination import destinations
 from domain.refunds.first_send import Seen
 from domain.refunds.moves import Note, move, sent
 from domain.refunds.schedule import Sends
-from domain.refunds.work import Ask, AskPayment, Send, Snapshot, parts_of
+from domain.refunds.work import Ask, AskPayment, Send, Snapshot
 
 Next = Send | Ask | Snapshot | AskPayment
 
@@ -57,249 +53,170 @@ async def take_seen(seen: Seen, *, lease_seconds: float, send_seconds: float) ->
         if refund is None:
             return None
         crash_here("take.claimed")
-        case = await _case(refund, now, lease_seconds, send_before)
+        claim = await Claim.of(refund, now, lease_seconds, send_before)
         if refund.state is State.REQUESTED:
-            return await _send(case)
+            return await _send(claim)
         if refund.state is State.SUBMITTED:
-            return await _doubt(case)
+            return await _doubt(claim)
         if refund.state in destinations.WAITING:
-            await _remind_or_expire(case)
+            await _remind_or_expire(claim)
             return None
         if refund.state is State.MANUAL:
             await schedule.postpone(refund.id, None)  # a person has it: the PSE is neither sent nor asked anything
             return None
-        return await _ask(case)
+        return await _ask(claim)
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """A refund that was claimed, and all that is decided by."""
-
-    refund: Refund
-    payment: Payment
-    connection: Connection
-    able: Capability
-    last: dict[str, Any] | None  # the newest attempt
-    now: datetime  # by the database's clock
-    lease_seconds: float
-    send_before: float  # of time.monotonic()
-
-    @property
-    def cause(self) -> Cause:
-        return Cause(self.refund.request_id, WORKER)
-
-    @property
-    def number(self) -> int:
-        """Of the newest attempt; 0: there is none."""
-        return self.last["number"] if self.last else 0
-
-    @property
-    def can_ask(self) -> bool:
-        return self.able.can_ask(self.refund.pse_refund_reference)
-
-
-async def _case(refund: Refund, now: datetime, lease_seconds: float, send_before: float) -> _Case:
-    payment = await Payment.get(id=refund.payment_id)
-    connection = await Connection.get(id=refund.connection_id)
-    able = capability(connection.pse, payment.method)
-    last = await attempts.last_of(refund.id)
-    return _Case(refund, payment, connection, able, last, now, lease_seconds, send_before)
-
-
-async def _send(case: _Case) -> Next | None:
-    refund, able = case.refund, case.able
+async def _send(claim: Claim) -> Next | None:
+    refund, able = claim.refund, claim.able
     sends = await schedule.sends_of(refund.id)
-    if sends.count and not _unknown_just_now(case, sends):
-        if case.can_ask:
-            return await _question(case)
+    if sends.count and not _unknown_just_now(claim, sends):
+        if claim.can_ask:
+            return await _question(claim)
         if (why := sends.why_not_again(able, refund.pse_refund_reference)) is not None:
-            await call_person.call_person(refund, case.cause, why)
+            await call_person.call_person(refund, claim.cause, why)
             return None
-    if able.window is not None and case.now > case.payment.captured_at + able.window:
+    if able.window is not None and claim.now > claim.payment.captured_at + able.window:
         news = Note("EXPIRED", "REFUND_WINDOW_EXPIRED", "The refund window closed before the PSE took the order.")
-        await move(refund, State.EXPIRED, case.cause, news, due_in=None)
+        await move(refund, State.EXPIRED, claim.cause, news, due_in=None)
         return None
-    if not sends.count and await _is_questionable(case):
-        return await _about_the_payment(case)
-    if not sends.count and confirming.is_beyond(case.payment):
-        await confirming.fail_beyond(refund, case.payment, case.cause)
+    if not sends.count and await _is_questionable(claim):
+        return await _about_the_payment(claim)
+    if not sends.count and confirming.is_beyond(claim.payment):
+        await confirming.fail_beyond(refund, claim.payment, claim.cause)
         return None
-    if await _held(case, sends):
+    if await holding.held_back(claim, sends):
         return None
-    if able.route is Route.PAYOUT_WITH_DESTINATION and not await _wire_pays(case):
+    if able.route is Route.PAYOUT_WITH_DESTINATION and not await _wire_pays(claim):
         return None
     if able.look_up is LookUp.BY_LISTING:
         if await listing.another_in_doubt(refund, sends):
-            await _wait_for_the_other(case)
+            await holding.wait_for_the_other(claim)
             return None
-        if not sends.count and not _is_fresh(case, refund.known_at):
-            await schedule.postpone(refund.id, case.lease_seconds)
-            return Snapshot(**await _work(case, 0), asked_at=case.now)
-    return await _first_send(case)
+        if not sends.count and not claim.is_fresh(refund.known_at):
+            await schedule.postpone(refund.id, claim.lease_seconds)
+            return Snapshot(**await claim.work(0), asked_at=claim.now)
+    return await _first_send(claim)
 
 
-async def _is_questionable(case: _Case) -> bool:
+async def _is_questionable(claim: Claim) -> bool:
     """Whether nobody but a client says so far that there is such a payment, and the PSE can be asked, or denied it."""
-    payment = case.payment
+    payment = claim.payment
     if payment.contradicted_at is not None:
         return True
-    if not confirmations.is_open(payment, case.able) or await confirmations.by_report(payment.id):
+    if not confirmations.is_open(payment, claim.able) or await confirmations.by_report(payment.id):
         return False
     # The PSE was asked just now, and shows none so old: a second person has said yes instead (confirming).
-    return not (_is_fresh(case, case.refund.unknown_at) and confirmations.proves_nothing(payment, case.able, case.now))
+    return not (
+        claim.is_fresh(claim.refund.unknown_at) and confirmations.proves_nothing(payment, claim.able, claim.now)
+    )
 
 
-async def _about_the_payment(case: _Case) -> AskPayment | None:
-    payment = case.payment
+async def _about_the_payment(claim: Claim) -> AskPayment | None:
+    payment = claim.payment
     if payment.contradicted_at is not None:
-        await confirming.fail(case.refund, payment, case.cause)
+        await confirming.fail(claim.refund, payment, claim.cause)
         return None
-    await schedule.postpone(case.refund.id, case.lease_seconds)
-    return AskPayment(**await _work(case, 0), payment=payment, asked_at=case.now)
+    await schedule.postpone(claim.refund.id, claim.lease_seconds)
+    return AskPayment(**await claim.work(0), payment=payment, asked_at=claim.now)
 
 
-async def _held(case: _Case, sends: Sends) -> bool:
-    """Whether the order must not go out now: it is looked at again soon, and a person is told when it may last."""
-    found = await held.why(case.refund, case.payment)
-    if found is None:
-        return False
-    if sends.count and found.lasting:
-        await call_person.call_person(case.refund, case.cause, found.said)
-        return True
-    await schedule.postpone(case.refund.id, intervals.HELD_SECONDS if found.lasting else intervals.TURN_SECONDS)
-    await _note_held(case, held.CODE, found.said)
-    if found.lasting:
-        await call_person.open_held(case.refund, found.said)
-    return True
-
-
-async def _wait_for_the_other(case: _Case) -> None:
-    """Another refund of the payment may be at the PSE unnamed. The history says so, unless that takes a moment only."""
-    others = Refund.filter(payment_id=case.payment.id, state__in=(State.REQUESTED, State.SUBMITTED))
-    others = others.exclude(id=case.refund.id)
-    if await others.filter(state=State.SUBMITTED, needs_person_since__isnull=False).exists():
-        await schedule.postpone(case.refund.id, intervals.MINUTE)
-        said = "Another refund of this payment is in doubt, which only people can end; this one waits for it."
-        await _note_held(case, "OTHER_IN_DOUBT", said)
-        return
-    await schedule.postpone(case.refund.id, intervals.TURN_SECONDS)
-    if await others.filter(doubt_since__isnull=False).exists():
-        said = "Another refund of this payment is in doubt, and the PSE is asked about it; this one waits for it."
-        await _note_held(case, "OTHER_IN_DOUBT", said)
-
-
-async def _note_held(case: _Case, code: str, said: str) -> None:
-    await put_off.note_held(case.refund, case.cause, code, said)
-
-
-async def _first_send(case: _Case) -> Send:
-    number = case.number + 1
-    await move(case.refund, State.SUBMITTED, case.cause, sent(number), due_in=case.lease_seconds, attempt=number)
+async def _first_send(claim: Claim) -> Send:
+    number = claim.number + 1
+    await move(claim.refund, State.SUBMITTED, claim.cause, sent(number), due_in=claim.lease_seconds, attempt=number)
     crash_here("take.before_commit")
-    return await _sending(case, number)
+    return await _sending(claim, number)
 
 
-def _is_fresh(case: _Case, asked_at: datetime | None) -> bool:
-    # A question and the send that it was asked for are one lease apart at most: what came later, it does not know.
-    return asked_at is not None and (case.now - asked_at).total_seconds() <= case.lease_seconds
-
-
-def _unknown_just_now(case: _Case, sends: Sends) -> bool:
+def _unknown_just_now(claim: Claim, sends: Sends) -> bool:
     """Whether the PSE has just said, after the grace of every earlier send, that it knows none of them."""
-    refund, able = case.refund, case.able
-    if not _is_fresh(case, refund.unknown_at) or sends.why_not_again(able, refund.pse_refund_reference) is not None:
+    refund, able = claim.refund, claim.able
+    if not claim.is_fresh(refund.unknown_at) or sends.why_not_again(able, refund.pse_refund_reference) is not None:
         return False
     return refund.unknown_at is not None and refund.unknown_at >= sends.known_by(able)
 
 
-async def _wire_pays(case: _Case) -> bool:
+async def _wire_pays(claim: Claim) -> bool:
     """Whether the PSE's own wire can pay to the destination; where not, a person pays by the payment instruction."""
-    refund = case.refund
+    refund = claim.refund
     destination = await current_destination.of(refund.id)
     assert destination is not None, "A refund without a way back is cleared to go with its destination."
-    if destination.kind in case.able.destinations:
+    if destination.kind in claim.able.destinations:
         return True
     said = f"This PSE does not pay to a {destination.kind}: pay it by the payment instruction, and bring evidence."
-    await move(refund, State.MANUAL, case.cause, Note("MANUAL", "NO_PAYOUT_WIRE", said), due_in=None)
+    await move(refund, State.MANUAL, claim.cause, Note("MANUAL", "NO_PAYOUT_WIRE", said), due_in=None)
     return False
 
 
-async def _remind_or_expire(case: _Case) -> None:
-    refund = case.refund
+async def _remind_or_expire(claim: Claim) -> None:
+    refund = claim.refund
     if refund.expires_at is None:
         await schedule.postpone(refund.id, None)
-    elif case.now >= refund.expires_at:
+    elif claim.now >= refund.expires_at:
         said = "Nobody decided in time; the amount is refundable again."
-        await move(refund, State.EXPIRED, case.cause, Note("EXPIRED", "NOBODY_DECIDED", said), due_in=None)
+        await move(refund, State.EXPIRED, claim.cause, Note("EXPIRED", "NOBODY_DECIDED", said), due_in=None)
     else:
         said = f"It expires at {refund.expires_at.isoformat()}."
-        await events.note(refund, "REMINDER", case.cause, code="EXPIRES_SOON", message=said)
+        await events.note(refund, "REMINDER", claim.cause, code="EXPIRES_SOON", message=said)
         await execute("UPDATE refunds SET reminded_at = now(), due_at = expires_at WHERE id = $1", refund.id)
 
 
-async def _work(case: _Case, number: int) -> dict[str, Any]:
-    parts = parts_of(case.refund, case.payment, case.connection, case.able, number, case.cause)
-    if case.able.look_up is LookUp.BY_LISTING:
-        parts["order"] = replace(parts["order"], not_ours=await listing.not_ours(case.refund))
-    return parts
+async def _sending(claim: Claim, number: int) -> Send:
+    work = await claim.work(number)
+    return Send(**work, send_before=claim.send_before)
 
 
-async def _sending(case: _Case, number: int) -> Send:
-    work = await _work(case, number)
-    return Send(**work, send_before=case.send_before)
-
-
-async def _doubt(case: _Case) -> Send | Ask | None:
-    refund, last = case.refund, case.last
+async def _doubt(claim: Claim) -> Send | Ask | None:
+    refund, last = claim.refund, claim.last
     assert last is not None, "A refund is SUBMITTED by opening an attempt."
     live = last["ended_at"] is None
-    if live and last["claimed_until"] <= case.now:
-        await attempts.lose(refund, last["number"], case.cause)
+    if live and last["claimed_until"] <= claim.now:
+        await attempts.lose(refund, last["number"], claim.cause)
         live = False
-    if case.can_ask:
-        return await _ask(case)
+    if claim.can_ask:
+        return await _ask(claim)
     if live:
-        await schedule.postpone(refund.id, (last["claimed_until"] - case.now).total_seconds())
+        await schedule.postpone(refund.id, (last["claimed_until"] - claim.now).total_seconds())
         return None
     sends = await schedule.sends_of(refund.id)
-    if await _held(case, sends):
+    if await holding.held_back(claim, sends):
         return None
-    if (why := sends.why_not_again(case.able, refund.pse_refund_reference)) is None:
-        return await _resend(case, case.number + 1)
-    await call_person.call_person(refund, case.cause, why)
+    if (why := sends.why_not_again(claim.able, refund.pse_refund_reference)) is None:
+        return await _resend(claim, claim.number + 1)
+    await call_person.call_person(refund, claim.cause, why)
     return None
 
 
-async def _resend(case: _Case, number: int) -> Send | None:
-    if case.refund.needs_person_since is not None:
-        await schedule.postpone(case.refund.id, intervals.ESCALATION_SECONDS)
+async def _resend(claim: Claim, number: int) -> Send | None:
+    if claim.refund.needs_person_since is not None:
+        await schedule.postpone(claim.refund.id, intervals.ESCALATION_SECONDS)
         return None
-    await attempts.begin(case.refund, number, case.lease_seconds)
-    await events.note(case.refund, "SUBMITTED", case.cause, detail={"attempt": number})
-    await schedule.postpone(case.refund.id, case.lease_seconds)
+    await attempts.begin(claim.refund, number, claim.lease_seconds)
+    await events.note(claim.refund, "SUBMITTED", claim.cause, detail={"attempt": number})
+    await schedule.postpone(claim.refund.id, claim.lease_seconds)
     crash_here("resend.before_commit")
-    return await _sending(case, number)
+    return await _sending(claim, number)
 
 
-async def _ask(case: _Case) -> Ask | None:
-    refund = case.refund
+async def _ask(claim: Claim) -> Ask | None:
+    refund = claim.refund
     # A listing that names no reference tells only of what is in doubt: anything else could be another refund's.
-    nameless = case.able.look_up is LookUp.BY_LISTING and refund.pse_refund_reference is None
-    if not case.can_ask or (nameless and refund.state is not State.SUBMITTED):
-        await _wait_for_the_pse(case)
+    nameless = claim.able.look_up is LookUp.BY_LISTING and refund.pse_refund_reference is None
+    if not claim.can_ask or (nameless and refund.state is not State.SUBMITTED):
+        await _wait_for_the_pse(claim)
         return None
-    return await _question(case)
+    return await _question(claim)
 
 
-async def _question(case: _Case) -> Ask:
-    await schedule.postpone(case.refund.id, case.lease_seconds)
+async def _question(claim: Claim) -> Ask:
+    await schedule.postpone(claim.refund.id, claim.lease_seconds)
     crash_here("ask.before_commit")
-    return Ask(**await _work(case, case.number), asked_at=case.now)
+    return Ask(**await claim.work(claim.number), asked_at=claim.now)
 
 
-async def _wait_for_the_pse(case: _Case) -> None:
+async def _wait_for_the_pse(claim: Claim) -> None:
     """Without a look-up only a webhook, a report or a person can go on; a schedule decides when a person is called."""
-    refund = case.refund
+    refund = claim.refund
     if refund.state is not State.PENDING:
         await schedule.postpone(refund.id, None)
         return

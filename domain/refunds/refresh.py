@@ -10,8 +10,9 @@ from domain.deeds.deeds import Of
 from domain.models import Refund
 from domain.models.refunds import State
 from domain.platform import bell, pace
-from domain.platform.database import execute, transaction
+from domain.platform.database import transaction
 from domain.problems import InvalidState
+from domain.refunds import schedule
 from domain.refunds.destination import destinations
 from domain.refunds.find import find
 
@@ -29,10 +30,7 @@ async def refresh(whose: Whose, refund_id: UUID, token_id: UUID | None = None, c
     async with transaction():
         wanted = pace.refreshes(refund_id, refund.connection_id, token_id)
         await pace.keep(wanted, "refreshes", "The PSE is asked by itself meanwhile.")
-        await execute(
-            "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now())",
-            refund_id,
-        )
+        await schedule.make_due(refund_id)
         if cause is not None:  # somebody asks, and not ourselves
             await deeds.note(refund.merchant_id, "refundRefresh", Of("refund", refund_id), cause)
     await bell.ring(bell.REFUND, refund_id)

@@ -71,6 +71,11 @@ async def put_off(refund_id: UUID, seconds: float) -> None:
     )
 
 
+async def make_due(refund_id: UUID) -> None:
+    """Look at the refund now."""
+    await execute("UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now())", refund_id)
+
+
 async def rest(refund_id: UUID) -> None:
     """Nothing more is expected of the refund, unless it fell due while it was asked about: then it stays due."""
     await execute("UPDATE refunds SET due_at = NULL WHERE id = $1 AND due_at > now()", refund_id)

@@ -15,6 +15,7 @@ from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import Merchant, UsagePlan
+from domain.platform.alone import lock_name
 from domain.platform.database import execute, for_merchant, transaction
 from domain.problems import InvalidInput, NotFound
 
@@ -22,7 +23,6 @@ SET: Final = "usagePlanSet"
 DEFAULT: Final = "UNLIMITED"
 LIMIT_MAX: Final = 10**12
 _TABLE: Final = Path(__file__).parent / "plans.toml"
-_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 _END: Final = "UPDATE usage_plans SET ended_at = now() WHERE merchant_id = $1 AND ended_at IS NULL"
 
 
@@ -101,7 +101,7 @@ async def give(
     quotas = {one.value: {"limit": quota.limit, "hard": quota.hard} for one, quota in plan.quotas.items()}
     with for_merchant(merchant.id):
         async with transaction():
-            await execute(_LOCK, f"usage-plan/{merchant.id}")
+            await lock_name(f"usage-plan/{merchant.id}")
             before = await current(merchant.id)
             await execute(_END, merchant.id)
             await UsagePlan.create(

@@ -10,7 +10,8 @@ import typer
 from domain.platform.settings import Settings
 from jobs.cli import client
 from jobs.cli.commands import CommandError
-from jobs.cli.nights import PAGES_MAX, WIDTH, Format, is_json, wrapped
+from jobs.cli.nights import PAGES_MAX
+from jobs.cli.printing import WIDTH, Format, is_json, wrapped
 
 app = typer.Typer(help="What people must act on, and how they are told.", no_args_is_help=True)
 rule = typer.Typer(help="By which rules people are told.", no_args_is_help=True)

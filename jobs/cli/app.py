@@ -1,11 +1,10 @@
-"""The command line. Rooms that it may not import are started as programs of their own, by module name."""
+"""The command line: which commands there are, and those of the installation as a whole."""
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -38,6 +37,7 @@ from jobs.cli import (
     onboarding,
     owner,
     people,
+    programs,
     rates,
     shops,
     sign_in,
@@ -47,12 +47,9 @@ from jobs.cli import (
     usage,
 )
 from jobs.cli.certificates import certificate
-from jobs.cli.commands import CommandError
 from jobs.cli.pses import pse
 from jobs.cli.tokens import token
 from jobs.machine.children import ChildError
-from jobs.machine.ports import check_port
-from jobs.machine.up import serving
 
 app = typer.Typer(
     help="Estorno: refunds through the payment institutions of Latin America.",
@@ -98,6 +95,11 @@ app.add_typer(usage.app, name="usage")
 app.command("init")(init.init)
 app.command("synth")(synthetic.synth)
 app.command("connect")(connect.connect)
+app.command("up")(programs.up)
+app.command("api")(programs.api)
+app.command("worker")(programs.worker)
+app.command("timetable")(programs.timetable)
+app.command("sandbox")(programs.sandbox)
 token.command("list")(people.list_tokens)
 token.command("revoke")(people.revoke_token)
 token.command("rotate")(people.rotate_token)
@@ -115,7 +117,7 @@ def main() -> None:
 
 
 def _build_only(wanted: Sequence[str]) -> None:
-    """Of two hundred commands only those of the one named: to build the others takes longer than most commands do."""
+    """Of more than a hundred commands only those of the one named: to build the others takes longer than most do."""
     groups = [one for one in app.registered_groups if one.name in wanted]
     single = [one for one in app.registered_commands if (one.name or getattr(one.callback, "__name__", "")) in wanted]
     if groups or single:  # else the whole list is shown, or what comes close to a misspelt name
@@ -135,66 +137,6 @@ def _options(
     ] = False,
 ) -> None:
     """Estorno: refunds through the payment institutions of Latin America."""
-
-
-@app.command()
-def up(
-    demo: Annotated[bool, typer.Option(help="Play one demo day against the sandbox.")] = False,
-    once: Annotated[bool, typer.Option(help="End after the demo day.")] = False,
-    tamper: Annotated[
-        bool, typer.Option(help="Change one number in the sandbox's log: the demo must then fail.")
-    ] = False,
-) -> None:
-    """Start everything on this machine and serve until Ctrl-C."""
-    if (once or tamper) and not demo:
-        raise CommandError("--once and --tamper go with --demo.")
-    settings = Settings.read()
-    if demo and settings.trusted_documents:
-        raise CommandError(
-            "The demo sends documents of its own, which ESTORNO_TRUSTED_DOCUMENTS would refuse: run it without, and "
-            "beside it, in a second terminal with the same ESTORNO_HOME, `ESTORNO_PORT=8001 "
-            f"ESTORNO_TRUSTED_DOCUMENTS={','.join(settings.trusted_documents)} estorno api`."
-        )
-    from jobs.machine import serve
-
-    raise typer.Exit(0 if serve.run(settings, demo=demo, once=once, tamper=tamper) else 1)
-
-
-@app.command()
-def api() -> None:
-    """Serve GraphQL and webhooks."""
-    settings = commands.ready(Settings.read())
-    check_port(settings.host, settings.port)
-    _become("api.server", settings=settings)
-
-
-@app.command()
-def worker(
-    queue: Annotated[str, typer.Option(help="refunds: PSE calls and webhooks; batch: reconciliation.")] = "refunds",
-) -> None:
-    """Work off one queue."""
-    if queue not in ("refunds", "batch"):
-        raise CommandError(f"There is no queue {queue!r}; there are refunds and batch.")
-    settings = commands.ready(Settings.read())
-    _become("jobs.worker", queue, settings=settings)
-
-
-@app.command()
-def timetable() -> None:
-    """Run what happens by the clock; of several, one leads."""
-    settings = commands.ready(Settings.read())
-    _become("jobs.timetable", settings=settings)
-
-
-@app.command()
-def sandbox(
-    port: Annotated[int, typer.Option(help="Where it listens on 127.0.0.1.", min=1, max=65535)] = 8900,
-    host: Annotated[str, typer.Option(help="The address it listens on.")] = "127.0.0.1",
-) -> None:
-    """Play the PSEs' side of the wire."""
-    commands.need_checkout("sandbox")
-    check_port(host, port)
-    _become("tests.sandbox", "--port", str(port), "--host", host)
 
 
 @app.command()
@@ -299,12 +241,6 @@ def check(
         typer.echo(f"{one.name}\n    {one.detail}")
     typer.echo("The books are in order." if not broken else f"{len(broken)} violations.")
     raise typer.Exit(1 if broken else 0)
-
-
-def _become(module: str, *arguments: str, settings: Settings | None = None) -> NoReturn:
-    """This process becomes the program, with those settings: signals reach it directly."""
-    environment = {**os.environ, **(serving(settings) if settings else {})}
-    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)  # noqa: S606 - our own programs
 
 
 if __name__ == "__main__":

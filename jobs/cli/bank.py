@@ -1,6 +1,5 @@
 """`estorno bank`: accounts that PSEs pay out to, their statements, and the payouts that these prove."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,8 +27,6 @@ _LINES: Final = f"""query Lines($first: Int!, $after: String, $explained: Boolea
   payoutId }} }} {_PAGE} }} }}"""
 _CREATE: Final = f"""mutation Create($input: BankAccountCreateInput!) {{ bankAccountCreate(input: $input) {{
   account {{ id name currency }} {client.ERRORS} }} }}"""
-_ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
-  file {{ id }} uploadPath {client.ERRORS} }} }}"""
 _IMPORT: Final = f"""mutation Import($input: BankStatementImportInput!) {{ bankStatementImport(input: $input) {{
   statement {{ id form firstOn lastOn lines newLines proof contradicted }} {client.ERRORS} }} }}"""
 _PROVE: Final = f"""mutation Prove($input: PayoutProveInput!) {{ payoutProve(input: $input) {{
@@ -73,15 +70,7 @@ def import_(
 ) -> None:
     """Take in a statement; the payouts that it shows are proven. The same file again changes nothing."""
     settings = Settings.read()
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
-    about: dict[str, Any] = {"purpose": "BANK_STATEMENT", "name": file.name, "size": len(content)}
-    about["sha256"] = hashlib.sha256(content).hexdigest()
-    told = client.ask(settings, _ANNOUNCE, input=about)["fileAnnounce"]
-    client.upload(settings, told["uploadPath"], content)
-    given = {"bankAccountId": account, "fileId": told["file"]["id"]}
+    given = {"bankAccountId": account, "fileId": client.hand_in(settings, file, "BANK_STATEMENT")}
     made = client.ask(settings, _IMPORT, input=given)["bankStatementImport"]["statement"]
     if _json(made, format_):
         return

@@ -8,7 +8,7 @@ import typer
 
 from domain.platform.settings import Settings
 from jobs.cli import client
-from jobs.cli.nights import Format, is_json, wrapped
+from jobs.cli.printing import Format, is_json, wrapped
 
 app = typer.Typer(help="Days on which banks are closed, where people know better than a table.", no_args_is_help=True)
 _FIELDS: Final = "country day closed why setBy setAt"

@@ -1,7 +1,6 @@
 """`estorno batches`: many refunds or payments from a sheet, through the API."""
 
 import base64
-import hashlib
 import json
 import textwrap
 import time
@@ -12,20 +11,17 @@ from typing import Annotated, Any, Final
 import typer
 
 from domain.platform.settings import Settings
-from jobs.cli import client
+from jobs.cli import client, printing
 from jobs.cli.commands import CommandError
+from jobs.cli.printing import TEXT, WIDTH, DocumentFormat
 
 app = typer.Typer(help="Many refunds or payments from a sheet.", no_args_is_help=True)
-_WIDTH: Final = 80
 _ASK_AGAIN_SECONDS: Final = 1.0
-_TEXT, _JSON = "text", "json"
 _PURPOSES: Final = {"refunds": "REFUND_BATCH", "payments": "PAYMENT_BATCH"}
 _UNDER_WAY: Final = frozenset({"READING", "APPLYING"})
 _BATCH: Final = """id kind name state written ignored digest needsAnother rowsTotal rowsDone problem createdBy
   totals { verdict rows amount { display } } results { outcome rows }"""
 _ROW: Final = "row named number amount { display } verdict outcome code said refundId refundStatus"
-_ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
-  file {{ id }} uploadPath {client.ERRORS} }} }}"""
 _CREATE: Final = (
     f"mutation Create($input: BatchCreateInput!) {{ batchCreate(input: $input) {{ batch {{ id }} {client.ERRORS} }} }}"
 )
@@ -46,7 +42,6 @@ _PROPOSE: Final = f"""mutation Propose($input: BatchLimitProposeInput!) {{ batch
   change {{ id name startedAt }} {client.ERRORS} }} }}"""
 _ROWS_MAX: Final = 10_001
 BatchId = Annotated[str, typer.Argument(help="Of `estorno batches list`.")]
-Form = Annotated[str, typer.Option("--format", help="text, or json: one document.")]
 Kind = Annotated[str, typer.Option("--of", help="refunds or payments.")]
 Out = Annotated[Path | None, typer.Option(help="Where to; left out: here, under its own name.")]
 
@@ -68,19 +63,12 @@ def template(
 def check(
     file: Annotated[Path, typer.Argument(help="A filled-in sheet, xlsx or csv.")],
     of: Kind = "refunds",
-    form: Form = _TEXT,
+    form: DocumentFormat = TEXT,
 ) -> None:
     """Hand a sheet in, and see what each row would become; nothing is sent before `estorno batches confirm`."""
-    is_json, settings = _is_json(form), Settings.read()
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
-    digest = hashlib.sha256(content).hexdigest()
-    about = {"purpose": _purpose(of), "name": file.name, "size": len(content), "sha256": digest}
-    told = client.ask(settings, _ANNOUNCE, input=about)["fileAnnounce"]
-    client.upload(settings, told["uploadPath"], content)
-    given = {"fileId": told["file"]["id"], "idempotencyKey": f"file-{told['file']['id']}"}
+    is_json, settings = printing.is_json(form), Settings.read()
+    file_id = client.hand_in(settings, file, _purpose(of))
+    given = {"fileId": file_id, "idempotencyKey": f"file-{file_id}"}
     batch_id = client.ask(settings, _CREATE, input=given)["batchCreate"]["batch"]["id"]
     _show(settings, _waited(settings, batch_id), is_json=is_json)
 
@@ -89,33 +77,33 @@ def check(
 def confirm(
     batch: BatchId,
     wait: Annotated[bool, typer.Option("--wait", help="Until each row has its outcome.")] = False,
-    form: Form = _TEXT,
+    form: DocumentFormat = TEXT,
 ) -> None:
     """Say yes to a sheet that you have seen: it is worked off, row by row."""
-    is_json, settings = _is_json(form), Settings.read()
+    is_json, settings = printing.is_json(form), Settings.read()
     given = {"batchId": batch, "digest": _of(settings, batch)["digest"] or ""}
     told = client.ask(settings, _CONFIRM, input=given)["batchConfirm"]["batch"]
     _show(settings, _waited(settings, batch) if wait else told, is_json=is_json)
 
 
 @app.command("cancel")
-def cancel(batch: BatchId, form: Form = _TEXT) -> None:
+def cancel(batch: BatchId, form: DocumentFormat = TEXT) -> None:
     """Call a sheet off, before or while it is worked off."""
-    is_json, settings = _is_json(form), Settings.read()
+    is_json, settings = printing.is_json(form), Settings.read()
     _show(settings, client.ask(settings, _CANCEL, input={"batchId": batch})["batchCancel"]["batch"], is_json=is_json)
 
 
 @app.command("show")
-def show(batch: BatchId, form: Form = _TEXT) -> None:
+def show(batch: BatchId, form: DocumentFormat = TEXT) -> None:
     """How far it is, and each row."""
-    is_json, settings = _is_json(form), Settings.read()
+    is_json, settings = printing.is_json(form), Settings.read()
     _show(settings, _of(settings, batch), is_json=is_json)
 
 
 @app.command("list")
-def listed(form: Form = _TEXT) -> None:
+def listed(form: DocumentFormat = TEXT) -> None:
     """The last twenty."""
-    is_json = _is_json(form)
+    is_json = printing.is_json(form)
     found = [edge["node"] for edge in client.ask(Settings.read(), _LIST)["batches"]["edges"]]
     if is_json:
         typer.echo(json.dumps(found, ensure_ascii=False))
@@ -181,8 +169,8 @@ def _show(settings: Settings, batch: Mapping[str, Any], *, is_json: bool) -> Non
     for one in rows:
         amount = one["amount"]["display"] if one["amount"] else ""
         state = one["refundStatus"] or one["outcome"] or one["verdict"]
-        typer.echo(f"{one['row']:>7}  {state} {one['code'] or ''} {amount} {one['named'][:20]}".rstrip()[:_WIDTH])
-        for line in textwrap.wrap(one["said"], _WIDTH - 9):
+        typer.echo(f"{one['row']:>7}  {state} {one['code'] or ''} {amount} {one['named'][:20]}".rstrip()[:WIDTH])
+        for line in textwrap.wrap(one["said"], WIDTH - 9):
             typer.echo(f"         {line}")
 
 
@@ -194,7 +182,7 @@ def _head(batch: Mapping[str, Any]) -> None:
         amount = one["amount"]["display"] if one["amount"] else ""
         typer.echo(f"    {one['verdict']:<10}{one['rows']:>6} rows {amount}")
     for told in (batch["problem"], batch["needsAnother"], batch["ignored"] and f"Ignored: {batch['ignored']}"):
-        for line in textwrap.wrap(told or "", _WIDTH - 4):
+        for line in textwrap.wrap(told or "", WIDTH - 4):
             typer.echo(f"    {line}")
 
 
@@ -202,12 +190,6 @@ def _purpose(of: str) -> str:
     if of not in _PURPOSES:
         raise CommandError("--of takes refunds or payments.")
     return _PURPOSES[of]
-
-
-def _is_json(form: str) -> bool:
-    if form not in (_TEXT, _JSON):
-        raise CommandError("--format takes text or json.")
-    return form == _JSON
 
 
 @app.command("limits")
@@ -242,5 +224,5 @@ def _money(text: str) -> dict[str, str]:
 
 
 def _wrapped(text: str) -> None:
-    for line in textwrap.wrap(text, _WIDTH):
+    for line in textwrap.wrap(text, WIDTH):
         typer.echo(line)

@@ -18,9 +18,9 @@ from rich.table import Column, Table
 from domain.platform.settings import Settings
 from jobs.cli import client, connect
 from jobs.cli.commands import CommandError
+from jobs.cli.printing import WIDTH
 
 app = typer.Typer(help="The month: balances, statements, ages, closing, journals.", no_args_is_help=True)
-_WIDTH: Final = 80
 _MONEY: Final = "{ minorUnits display }"
 _ROW: Final = f"""account currency connectionName pse storeCode opening {_MONEY} debits {_MONEY} credits {_MONEY}
   closing {_MONEY}"""
@@ -240,7 +240,7 @@ def _give(shape: Shape, rows: Sequence[dict[str, Any]], words: Sequence[str], am
 
 def _table(rows: Sequence[dict[str, Any]], words: Sequence[str], amounts: Sequence[str]) -> None:
     """One table for each currency, so that the amounts need not say it."""
-    console = Console(width=_WIDTH, soft_wrap=False)
+    console = Console(width=WIDTH, soft_wrap=False)
     currencies = {row[amounts[0]]["display"].split()[0] for row in rows}
     for currency in sorted(currencies):
         heads = [Column(_head(name), overflow="fold") for name in words]

@@ -1,7 +1,6 @@
 """`estorno connect`: asks for what a PSE wants, makes the draft, and shows what its preflight says."""
 
 import csv
-import hashlib
 import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,8 +14,8 @@ from domain.platform.settings import Settings
 from domain.pse.credentials import PLAIN
 from jobs.cli import client
 from jobs.cli.commands import CommandError
+from jobs.cli.printing import WIDTH
 
-_COLUMNS: Final = 80
 _LOOK_SECONDS: Final = 0.5
 _WAIT_SECONDS: Final = 60.0
 _FIELDS: Final = (
@@ -35,8 +34,6 @@ _CERTIFY: Final = f"""mutation Certify($input: ConnectionCertifyInput!) {{ conne
 _PLAYED: Final = """query Played($id: ID!) { node(id: $id) { ... on CertificationRun {
   outcome error total cases { name outcome said } report page } } }"""
 _CERTIFY_SECONDS: Final = 1_800.0
-_ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
-  file {{ id }} uploadPath {client.ERRORS} }} }}"""
 _HAND_IN: Final = f"""mutation HandIn($input: ConnectionDocumentInput!) {{ connectionDocumentHandIn(input: $input) {{
   application {{ missingDocuments }} {client.ERRORS} }} }}"""
 _LIST: Final = """query List($first: Int!, $after: String) { connectionApplications(first: $first, after: $after) {
@@ -88,7 +85,7 @@ def answered(wanted: Sequence[Mapping[str, Any]], given: Mapping[str, str], *, a
 def asked(field: Mapping[str, Any]) -> str:
     """What a person types for a field, hidden where it is secret."""
     typer.echo(f"\n{field['label']}{' (may be left out)' if field['optional'] else ''}")
-    typer.echo(textwrap.fill(field["where"], _COLUMNS, initial_indent="  ", subsequent_indent="  "))
+    typer.echo(textwrap.fill(field["where"], WIDTH, initial_indent="  ", subsequent_indent="  "))
     default = "" if field["optional"] else None
     answer: str = typer.prompt(f"  {field['name']}", default=default, hide_input=field["secret"], show_default=False)
     return answer
@@ -129,7 +126,7 @@ def certify(settings: Settings, connection: str, payments: Sequence[str], out: P
         for case in run["cases"][told:]:
             told += 1
             said = f"{case['outcome']:<8} {told}/{run['total']} {case['name']}: {case['said']}"
-            typer.echo(textwrap.fill(said, _COLUMNS, subsequent_indent=" " * 9))
+            typer.echo(textwrap.fill(said, WIDTH, subsequent_indent=" " * 9))
         if run["outcome"] is not None:
             typer.echo(f"\nThe certification: {run['outcome']}. {run['error'] or ''}".rstrip())
             for name, content in (("json", run["report"]), ("html", run["page"])):
@@ -146,12 +143,10 @@ def certify(settings: Settings, connection: str, payments: Sequence[str], out: P
 def check_lines(check: Mapping[str, Any]) -> str:
     """A check of a preflight, and what to do, within 80 columns."""
     indent = " " * 13
-    lines = [
-        textwrap.fill(f"{check['outcome']:<12} {check['code']}: {check['saw']}", _COLUMNS, subsequent_indent=indent)
-    ]
+    lines = [textwrap.fill(f"{check['outcome']:<12} {check['code']}: {check['saw']}", WIDTH, subsequent_indent=indent)]
     if check["whatToDo"]:
         todo = f"To do: {check['whatToDo']}"
-        lines.append(textwrap.fill(todo, _COLUMNS, initial_indent=indent, subsequent_indent=indent))
+        lines.append(textwrap.fill(todo, WIDTH, initial_indent=indent, subsequent_indent=indent))
     return "\n".join(lines)
 
 
@@ -180,12 +175,8 @@ def refuse_unknown(given: Mapping[str, str], wanted: Sequence[Mapping[str, Any]]
 
 def hand_in(settings: Settings, connection: str, kind: str, path: Path) -> Sequence[str]:
     """Upload a document and hand it in; the kinds that are still missing. Raises CommandError."""
-    content = path.read_bytes()
-    about = {"purpose": "ONBOARDING_DOCUMENT", "name": path.name, "size": len(content)}
-    about["sha256"] = hashlib.sha256(content).hexdigest()
-    told = client.ask(settings, _ANNOUNCE, input=about)["fileAnnounce"]
-    client.upload(settings, told["uploadPath"], content)
-    given = {"connectionId": connection, "kind": kind, "fileId": told["file"]["id"]}
+    file_id = client.hand_in(settings, path, "ONBOARDING_DOCUMENT")
+    given = {"connectionId": connection, "kind": kind, "fileId": file_id}
     missing: Sequence[str] = client.ask(settings, _HAND_IN, input=given)["connectionDocumentHandIn"]["application"][
         "missingDocuments"
     ]

@@ -1,6 +1,5 @@
 """`estorno findings apply`: a filled-in export of findings, looked at or applied, through the API."""
 
-import hashlib
 import json
 import textwrap
 import time
@@ -11,14 +10,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from domain.platform.settings import Settings
-from jobs.cli import client
+from jobs.cli import client, printing
 from jobs.cli.commands import CommandError
+from jobs.cli.printing import TEXT, WIDTH, DocumentFormat
 
-_WIDTH: Final = 80
 _ASK_AGAIN_SECONDS: Final = 1.0
 _ROW: Final = "row findingId outcome code said"
-_ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
-  file {{ id }} uploadPath {client.ERRORS} }} }}"""
 _PREVIEW: Final = f"""query Preview($file: ID!, $after: Int!) {{ decisionsPreview(fileId: $file, afterRow: $after) {{
   total more seen replaces rows {{ {_ROW} }} }} }}"""
 _APPLY: Final = f"""mutation Apply($input: DecisionsApplyInput!) {{ decisionsApply(input: $input) {{
@@ -32,24 +29,14 @@ def apply(
     preview: Annotated[bool, typer.Option("--preview", help="What would happen; nothing is written.")] = False,
     key: Annotated[str | None, typer.Option(help="Idempotency key. Left out: of this upload.")] = None,
     seen: Annotated[str | None, typer.Option(help="As a --preview told it, to replace what others have said.")] = None,
-    form: Annotated[str, typer.Option("--format", help="text, or json: one document.")] = "text",
+    form: DocumentFormat = TEXT,
 ) -> None:
     """Do what a filled-in export of findings says, row by row."""
-    if form not in ("text", "json"):
-        raise CommandError("--format takes text or json.")
-    settings = Settings.read()
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
-    digest = hashlib.sha256(content).hexdigest()
-    about: dict[str, Any] = {"purpose": "DECISIONS", "name": file.name, "size": len(content), "sha256": digest}
-    told = client.ask(settings, _ANNOUNCE, input=about)["fileAnnounce"]
-    client.upload(settings, told["uploadPath"], content)
-    file_id = told["file"]["id"]
+    as_json, settings = printing.is_json(form), Settings.read()
+    file_id = client.hand_in(settings, file, "DECISIONS")
     about_all: dict[str, Any] = {}
     found = list(_foreseen(settings, file_id, about_all) if preview else _done(settings, file_id, key, seen))
-    if form == "json":
+    if as_json:
         typer.echo(json.dumps({"preview": preview, **about_all, "rows": found}, ensure_ascii=False))
         return
     _show(found, preview, about_all)
@@ -58,7 +45,7 @@ def apply(
 def _show(found: Sequence[Mapping[str, Any]], preview: bool, about_all: Mapping[str, Any]) -> None:
     for one in found:
         typer.echo(f"{one['row']:>7}  {one['outcome']} {one['code'] or ''}".rstrip())
-        for line in textwrap.wrap(one["said"], _WIDTH - 9):
+        for line in textwrap.wrap(one["said"], WIDTH - 9):
             typer.echo(f"         {line}")
     refused = sum(one["outcome"] == "REFUSED" for one in found)
     typer.echo(f"{len(found) - refused} of {len(found)} rows{' would be' if preview else ''} done.")

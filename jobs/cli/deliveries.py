@@ -10,7 +10,8 @@ from domain.platform.settings import Settings
 from jobs.cli import client
 from jobs.cli.commands import CommandError
 from jobs.cli.named_endpoints import Endpoint, id_of
-from jobs.cli.nights import PAGES_MAX, WIDTH, Format, is_json, wrapped
+from jobs.cli.nights import PAGES_MAX
+from jobs.cli.printing import WIDTH, Format, is_json, wrapped
 
 app = typer.Typer(help="What was delivered, what came of it, and sending it again.", no_args_is_help=True)
 FIELDS: Final = """endpointId messageId type state position orderingKey sequence dueAt tries round said madeAt

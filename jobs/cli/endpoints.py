@@ -11,7 +11,7 @@ from domain.platform.settings import Settings
 from jobs.cli import client, deliveries
 from jobs.cli.commands import CommandError
 from jobs.cli.named_endpoints import FIELDS, Endpoint, all_of, id_of
-from jobs.cli.nights import WIDTH, Format, is_json, wrapped
+from jobs.cli.printing import WIDTH, Format, is_json, wrapped
 
 app = typer.Typer(help="Where news goes: webhooks and other channels.", no_args_is_help=True)
 _MADE: Final = f"endpoint {{ {FIELDS} }} secret {client.ERRORS}"

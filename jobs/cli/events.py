@@ -7,7 +7,7 @@ import typer
 
 from domain.deliveries import catalogue, samples
 from jobs.cli.commands import CommandError
-from jobs.cli.nights import Format, is_json, wrapped
+from jobs.cli.printing import Format, is_json, wrapped
 
 app = typer.Typer(help="The events that webhooks are told.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The type, such as refund.success.")]

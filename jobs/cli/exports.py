@@ -11,11 +11,11 @@ from typing import Annotated, Any, Final
 import typer
 
 from domain.platform.settings import Settings
-from jobs.cli import client
+from jobs.cli import client, printing
 from jobs.cli.commands import CommandError
+from jobs.cli.printing import TEXT, DocumentFormat
 
 app = typer.Typer(help="Tables as files: findings, refunds, payments, ledger.", no_args_is_help=True)
-_TEXT, _JSON = "text", "json"
 _EXPORT: Final = "id kind format state rowsDone rowsTotal problem sha256 expiresAt file { name downloadPath }"
 _CREATE: Final = f"""mutation Create($input: ExportCreateInput!) {{ exportCreate(input: $input) {{
   export {{ {_EXPORT} }} {client.ERRORS} }} }}"""
@@ -24,7 +24,6 @@ _LIST: Final = f"query List {{ exports(first: 20) {{ edges {{ node {{ {_EXPORT} 
 _ASK_AGAIN_SECONDS: Final = 1.0
 _ENDED: Final = frozenset({"DONE", "FAILED", "EXPIRED"})
 ExportId = Annotated[str, typer.Argument(help="Of `estorno export list`.")]
-Form = Annotated[str, typer.Option("--format", help="text, or json: one document.")]
 
 
 @app.command("create")
@@ -38,10 +37,10 @@ def create(
     currency: Annotated[str | None, typer.Option(help="Of this currency alone.")] = None,
     findings: Annotated[str | None, typer.Option(help="Of FINDINGS: a FindingFilter, JSON.")] = None,
     locale: Annotated[str, typer.Option(help="What columns are called: en, zh-CN, es or pt-BR.")] = "en",
-    form: Form = _TEXT,
+    form: DocumentFormat = TEXT,
 ) -> None:
     """Ask for an export; `estorno export get` waits for its file."""
-    is_json = _is_json(form)
+    is_json = printing.is_json(form)
     given = {"since": since, "until": until, "connectionId": connection, "storeId": store, "currency": currency}
     filter_: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if findings is not None:
@@ -57,16 +56,16 @@ def create(
 
 
 @app.command("show")
-def show(export: ExportId, form: Form = _TEXT) -> None:
+def show(export: ExportId, form: DocumentFormat = TEXT) -> None:
     """How far it is."""
-    is_json = _is_json(form)
+    is_json = printing.is_json(form)
     _show(_of(export), is_json=is_json)
 
 
 @app.command("list")
-def listed(form: Form = _TEXT) -> None:
+def listed(form: DocumentFormat = TEXT) -> None:
     """The last twenty."""
-    is_json = _is_json(form)
+    is_json = printing.is_json(form)
     found = [edge["node"] for edge in client.ask(Settings.read(), _LIST)["exports"]["edges"]]
     if is_json:
         typer.echo(json.dumps(found, ensure_ascii=False))
@@ -79,10 +78,10 @@ def listed(form: Form = _TEXT) -> None:
 def get(
     export: ExportId,
     out: Annotated[Path | None, typer.Option(help="Where to; left out: here, under its own name.")] = None,
-    form: Form = _TEXT,
+    form: DocumentFormat = TEXT,
 ) -> None:
     """Wait until it is made, and fetch its file."""
-    is_json = _is_json(form)
+    is_json = printing.is_json(form)
     found = _of(export)
     while found["state"] not in _ENDED:
         time.sleep(_ASK_AGAIN_SECONDS)
@@ -125,9 +124,3 @@ def _show(one: Mapping[str, Any], *, is_json: bool) -> None:
     typer.echo(f"    {one['kind']} {one['format']} {one['state']}, {one['rowsDone']} of {total} rows")
     if one["problem"]:
         typer.echo(f"    {one['problem'][:76]}")
-
-
-def _is_json(form: str) -> bool:
-    if form not in (_TEXT, _JSON):
-        raise CommandError("--format takes text or json.")
-    return form == _JSON

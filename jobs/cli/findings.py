@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from domain.platform.settings import Settings
-from jobs.cli import client
+from jobs.cli import client, printing
 from jobs.cli.commands import CommandError
 from jobs.cli.narrowing import (
     Assignee,
@@ -25,10 +25,9 @@ from jobs.cli.narrowing import (
     chosen,
     narrowed,
 )
+from jobs.cli.printing import TEXT, WIDTH, DocumentFormat
 
 app = typer.Typer(help="What the books do not explain: work it off.", no_args_is_help=True)
-_WIDTH: Final = 80
-_TEXT, _JSON = "text", "json"
 _SHORT: Final = "id kind state severity amount { display } dueAt overdue assignee explanation"
 _LIST: Final = f"""query Findings($first: Int!, $after: String, $filter: FindingFilter, $order: FindingOrder!,
   $unresolved: Boolean) {{ findings(first: $first, after: $after, filter: $filter, order: $order,
@@ -48,7 +47,6 @@ _WHERE: Final = {
     "MISSING_IN_REPORT": "In PSE_CLEARING",
 }
 FindingId = Annotated[str, typer.Argument(help="Of `estorno findings list`.")]
-Form = Annotated[str, typer.Option("--format", help="text, or json: one document.")]
 
 
 @app.command("list")
@@ -69,14 +67,14 @@ def listed(
     ] = None,
     order: Annotated[str, typer.Option(help="NEWEST, OLDEST, DUE, GRAVEST or LARGEST.")] = "DUE",
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="At most so many.")] = 50,
-    form: Form = _TEXT,
+    form: DocumentFormat = TEXT,
 ) -> None:
     """What is not resolved, the first due first."""
     wanted = chosen(kind, state, pse, currency, mine)
     wanted |= narrowed(store, since, until, amount_of(currency, at_least, at_most), assignee)
     wanted |= {"secondPerson": second.upper()} if second else {}
     nodes = _pages(wanted, order.upper(), limit)
-    if _is_json(form):
+    if printing.is_json(form):
         typer.echo(json.dumps(nodes, ensure_ascii=False))
         return
     for node in nodes:
@@ -87,13 +85,13 @@ def listed(
 def show(
     finding: FindingId,
     locale: Annotated[str | None, typer.Option(help="en, zh-CN, es or pt-BR.")] = None,
-    form: Form = _TEXT,
+    form: DocumentFormat = TEXT,
 ) -> None:
     """One finding: both sides, what to do, and all that was done."""
     found = client.ask(Settings.read(), _SHOW, id=finding, locale=locale)["finding"]
     if found is None:
         raise CommandError(f"There is no finding {finding!r}; `estorno findings list` shows those that you may see.")
-    if _is_json(form):
+    if printing.is_json(form):
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
     _line(found)
@@ -116,14 +114,14 @@ def show(
 def assign(
     finding: FindingId,
     person: Annotated[str | None, typer.Option(help="The id of a person; left out: yourself.")] = None,
-    form: Form = _TEXT,
+    form: DocumentFormat = TEXT,
 ) -> None:
     """Give it to a person, or take it."""
     _work("findingAssign", {"findingId": finding, "personId": person}, form)
 
 
 @app.command("comment")
-def comment(finding: FindingId, text: Annotated[str, typer.Argument()], form: Form = _TEXT) -> None:
+def comment(finding: FindingId, text: Annotated[str, typer.Argument()], form: DocumentFormat = TEXT) -> None:
     """Write something down."""
     _work("findingComment", {"findingId": finding, "text": text, "idempotencyKey": token_hex(16)}, form)
 
@@ -132,13 +130,13 @@ def comment(finding: FindingId, text: Annotated[str, typer.Argument()], form: Fo
 def attach(
     finding: FindingId,
     file: Annotated[Path, typer.Argument(help="Evidence, as a PDF or a picture.")],
-    form: Form = _TEXT,
+    form: DocumentFormat = TEXT,
 ) -> None:
     """Put a file to it: what shows how you know.
 
     Example: estorno findings attach RmluZGluZzox answer-of-the-pse.pdf
     """
-    _is_json(form)  # before anything is sent
+    printing.is_json(form)  # before anything is sent
     file_id = client.hand_in(Settings.read(), file, "FINDING_ATTACHMENT")
     _work("findingAttach", {"findingId": finding, "fileId": file_id}, form)
 
@@ -148,7 +146,7 @@ def wait(
     finding: FindingId,
     until: Annotated[str, typer.Option(help="The day, YYYY-MM-DD, UTC.")],
     why: Annotated[str, typer.Option(help="What is waited for.")],
-    form: Form = _TEXT,
+    form: DocumentFormat = TEXT,
 ) -> None:
     """Let it rest until a day."""
     try:
@@ -172,7 +170,7 @@ def resolve(
     came: Annotated[int | None, typer.Option(min=0, help="With CLAIMED_FROM_PSE: minor units that came.")] = None,
     currency: Annotated[str | None, typer.Option(help="Of what came.")] = None,
     other: Annotated[str | None, typer.Option(help="With DUPLICATE_OF: the other finding.")] = None,
-    form: Form = _TEXT,
+    form: DocumentFormat = TEXT,
 ) -> None:
     """Say what became of it. Above your limit another person confirms it (`confirm`)."""
     if (came is None) != (currency is None):
@@ -181,7 +179,7 @@ def resolve(
     said = {"reason": reason.upper(), "note": note, "account": account, "came": money, "duplicateOf": other}
     given = {"findingId": finding, "resolution": said, "idempotencyKey": token_hex(16)}
     done = _work("findingResolve", given, form, more="confirmed")
-    if not done["confirmed"] and not _is_json(form):
+    if not done["confirmed"] and not printing.is_json(form):
         typer.echo(f"Another person must confirm it: estorno findings confirm {finding}")
 
 
@@ -191,20 +189,20 @@ def confirm(
     resolution: Annotated[
         str | None, typer.Option(help="The id of what was said (`show`): nothing else is confirmed.")
     ] = None,
-    form: Form = _TEXT,
+    form: DocumentFormat = TEXT,
 ) -> None:
     """Say yes to what another person has said of it."""
     _work("findingResolveConfirm", {"findingId": finding, "resolutionId": resolution}, form)
 
 
 @app.command("decline")
-def decline(finding: FindingId, why: Annotated[str, typer.Option()], form: Form = _TEXT) -> None:
+def decline(finding: FindingId, why: Annotated[str, typer.Option()], form: DocumentFormat = TEXT) -> None:
     """Say no to it, or take back what you have said."""
     _work("findingResolveDecline", {"findingId": finding, "why": why}, form)
 
 
 @app.command("reopen")
-def reopen(finding: FindingId, why: Annotated[str, typer.Option()], form: Form = _TEXT) -> None:
+def reopen(finding: FindingId, why: Annotated[str, typer.Option()], form: DocumentFormat = TEXT) -> None:
     """Open it again; what was booked is taken back."""
     _work("findingReopen", {"findingId": finding, "why": why}, form)
 
@@ -220,13 +218,13 @@ def summary(
     at_least: AtLeast = None,
     at_most: AtMost = None,
     assignee: Assignee = None,
-    form: Form = _TEXT,
+    form: DocumentFormat = TEXT,
 ) -> None:
     """How many there are of each kind, and what they add up to."""
     wanted = chosen(kind, None, pse, currency, False)
     wanted |= narrowed(store, since, until, amount_of(currency, at_least, at_most), assignee)
     told = client.ask(Settings.read(), _SUMMARY, filter=wanted)["findingsSummary"]
-    if _is_json(form):
+    if printing.is_json(form):
         typer.echo(json.dumps(told))
         return
     for one in told:
@@ -241,13 +239,13 @@ def watch(
     mine: Annotated[bool, typer.Option("--mine", help="Those alone that you have.")] = False,
     after: Annotated[str | None, typer.Option(help="The cursor of the last change that you have seen.")] = None,
     once: Annotated[bool, typer.Option("--once", help="End when all that has changed was told.")] = False,
-    form: Form = _TEXT,
+    form: DocumentFormat = TEXT,
 ) -> None:
     """Follow what changes of findings, live: each as it is after the change; what was overtaken is left out.
 
     Example: estorno findings watch --kind CHARGEBACK --after 1204 --format json
     """
-    settings, as_json = Settings.read(), _is_json(form)
+    settings, as_json = Settings.read(), printing.is_json(form)
     wanted = chosen(kind, None, pse, currency, mine)
     for told in client.follow(settings, _WATCH, after=after, filter=wanted or None):
         message = told["findingsChanged"]
@@ -275,7 +273,7 @@ def _pages(wanted: dict[str, Any], order: str, limit: int) -> list[dict[str, Any
 
 
 def _work(field: str, given: dict[str, Any], form: str, *, more: str = "") -> dict[str, Any]:
-    is_json = _is_json(form)
+    is_json = printing.is_json(form)
     name = f"{field[0].upper()}{field[1:]}Input"
     told = f"finding {{ {_SHORT} }} {more} {client.ERRORS}"
     document = f"mutation Work($input: {name}!) {{ {field}(input: $input) {{ {told} }} }}"
@@ -291,22 +289,11 @@ def _line(node: dict[str, Any]) -> None:
     """What it is, in lines of at most 80 columns; its id stands alone, to be copied."""
     typer.echo(node["id"])
     due = (node["dueAt"] or "")[:10] + ("!" if node["overdue"] else "")
-    typer.echo(f"    {node['kind']} {node['state']} {node['severity']} {node['amount']['display']}"[:_WIDTH])
+    typer.echo(f"    {node['kind']} {node['state']} {node['severity']} {node['amount']['display']}"[:WIDTH])
     _wrapped(f"due {due}, {node['assignee'] or 'nobody'} has it")
     _wrapped(node["explanation"])
 
 
 def _wrapped(text: str) -> None:
-    for line in textwrap.wrap(_printable(text), _WIDTH - 4):
+    for line in textwrap.wrap(printing.printable(text), WIDTH - 4):
         typer.echo(f"    {line}")
-
-
-def _printable(text: str) -> str:
-    """What a PSE or a person wrote, as a terminal may show it."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _is_json(form: str) -> bool:
-    if form not in (_TEXT, _JSON):
-        raise CommandError("--format takes text or json.")
-    return form == _JSON

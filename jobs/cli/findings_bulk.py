@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from domain.platform.settings import Settings
-from jobs.cli import client
+from jobs.cli import client, printing
 from jobs.cli.commands import CommandError
 from jobs.cli.narrowing import (
     Assignee,
@@ -26,8 +26,8 @@ from jobs.cli.narrowing import (
     chosen,
     narrowed,
 )
+from jobs.cli.printing import JSON, TEXT, WIDTH, DocumentFormat
 
-_WIDTH: Final = 80
 _PREVIEW: Final = """query Preview($filter: FindingFilter!) { findingsPreview(filter: $filter) {
   count more seen replaces amounts { display currency minorUnits } } }"""
 _RESOLVE: Final = """mutation Resolve($input: FindingsResolveInput!) { findingsResolve(input: $input) {
@@ -53,7 +53,7 @@ def bulk(
     preview: Annotated[bool, typer.Option("--preview", help="How many and how much; nothing is written.")] = False,
     seen: Annotated[str | None, typer.Option(help="Those alone that a --preview told: its `seen`.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: you have seen which.")] = False,
-    form: Annotated[str, typer.Option("--format", help="text, or json: one document.")] = "text",
+    form: DocumentFormat = TEXT,
 ) -> None:
     """Say the same of all that match and are not resolved, 1,000 at once; each by itself.
 
@@ -64,9 +64,9 @@ def bulk(
     _check(wanted, form, asks=not (preview or yes))
     settings = Settings.read()
     told = client.ask(settings, _PREVIEW, filter=wanted)["findingsPreview"]
-    if preview or form != "json":
+    if preview or form != JSON:
         _show(told, form)
-    if preview or (form != "json" and not told["count"]):
+    if preview or (form != JSON and not told["count"]):
         return
     if yes and not seen and told["replaces"]:
         raise CommandError("It would replace what others have said: look at it (--preview), and give its --seen.")
@@ -83,16 +83,15 @@ def bulk(
 
 
 def _check(wanted: Mapping[str, Any], form: str, *, asks: bool) -> None:
-    if form not in ("text", "json"):
-        raise CommandError("--format takes text or json.")
+    as_json = printing.is_json(form)
     if not wanted:
         raise CommandError("Say which findings: by --kind, --state, --pse, --currency, --store, --from and the like.")
-    if form == "json" and asks:
+    if as_json and asks:
         raise CommandError("--format json asks nothing: look with --preview, then give --seen and --yes.")
 
 
 def _show(told: Mapping[str, Any], form: str) -> None:
-    if form == "json":
+    if form == JSON:
         typer.echo(json.dumps(told))
         return
     if not told["count"]:
@@ -110,7 +109,7 @@ def _show(told: Mapping[str, Any], form: str) -> None:
 
 
 def _tell(done: Mapping[str, Any], form: str) -> None:
-    if form == "json":
+    if form == JSON:
         typer.echo(json.dumps({name: one for name, one in done.items() if name != "errors"}, ensure_ascii=False))
         return
     for one in done["outcomes"]:
@@ -124,5 +123,5 @@ def _tell(done: Mapping[str, Any], form: str) -> None:
 def _line(finding: Mapping[str, Any], said: str) -> None:
     typer.echo(finding["id"])
     for text in (f"{finding['kind']} {finding['amount']['display']}", said):
-        for line in textwrap.wrap(text, _WIDTH - 4, break_on_hyphens=False):
+        for line in textwrap.wrap(text, WIDTH - 4, break_on_hyphens=False):
             typer.echo(f"    {line}")

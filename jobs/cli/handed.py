@@ -1,6 +1,5 @@
 """`estorno nights upload, handed, confirm, refuse`: reports that people hand in, and another person's yes to each."""
 
-import hashlib
 import json
 import textwrap
 import time
@@ -15,11 +14,10 @@ from domain.money import EXPONENTS, decimal_of
 from domain.platform.settings import Settings
 from jobs.cli import client
 from jobs.cli.commands import CommandError
-from jobs.cli.nights import PAGES_MAX, WIDTH, Connection, Format, id_of, is_json, wrapped
+from jobs.cli.nights import PAGES_MAX, Connection, id_of
 from jobs.cli.nights import app as app  # these are commands of it
+from jobs.cli.printing import WIDTH, Format, is_json, wrapped
 
-_ANNOUNCE: Final = """mutation Announce($input: FileAnnounceInput!) { fileAnnounce(input: $input) {
-  file { id } uploadPath errors { ... on Error { code message path } } } }"""
 _UPLOAD: Final = """mutation Upload($input: SettlementReportUploadInput!) { settlementReportUpload(input: $input) {
   report { id } errors { ... on Error { code message path } } } }"""
 _REPORT: Final = """id name businessDate state said sha256 handedInBy confirmedBy connectionId
@@ -56,7 +54,7 @@ def upload(
     given = {
         "idempotencyKey": str(uuid4()),
         "connectionId": id_of(settings, connection),
-        "fileId": _sent(settings, file),
+        "fileId": client.hand_in(settings, file, "SETTLEMENT_REPORT"),
         "businessDate": date,
     }
     report_id = client.ask(settings, _UPLOAD, input=given)["settlementReportUpload"]["report"]["id"]
@@ -157,16 +155,6 @@ def _amount(one: Mapping[str, Any], *, signed: bool = False) -> str:
     amount = int(one["amount"])
     told = f"{amount} minor" if exponent is None else str(decimal_of(abs(amount), exponent))
     return ("-" if amount < 0 else "+" if signed else "") + told.lstrip("-")
-
-
-def _sent(settings: Settings, file: Path) -> str:
-    content = file.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
-    announced = {"purpose": "SETTLEMENT_REPORT", "name": file.name, "size": len(content), "sha256": sha256}
-    ticket = client.ask(settings, _ANNOUNCE, input=announced)["fileAnnounce"]
-    client.upload(settings, ticket["uploadPath"], content)
-    sent: str = ticket["file"]["id"]
-    return sent
 
 
 def _waited(settings: Settings, report_id: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """`estorno nights`: how each connection's nights stand, and following those that run, through the API."""
 
 import json
-import textwrap
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +10,13 @@ from uuid import UUID, uuid4
 import typer
 
 from domain.platform.settings import Settings
-from jobs.cli import client, connect
+from jobs.cli import client, connect, printing
 from jobs.cli.commands import CommandError
+from jobs.cli.printing import WIDTH, Format
 
 app = typer.Typer(
     help="Nights: what is awaited, late, running, done; and reports that are handed in.", no_args_is_help=True
 )
-Format = Annotated[str, typer.Option("--format", help="text, or json: one object a line.")]
 Connection = Annotated[str, typer.Argument(help="The connection's name, or its id.")]
 Date = Annotated[str, typer.Argument(help="The business date, YYYY-MM-DD.")]
 _NIGHT: Final = """connectionId connectionName businessDate state until since reason fileCount
@@ -36,7 +35,6 @@ _FOLLOW: Final = """subscription Follow($id: ID!) { reconciliationRunProgress(ru
 _AT_ONCE_MAX: Final = 20  # runs that are followed together
 PAGES_MAX: Final = 200
 _LOOK_SECONDS: Final = 2.0
-WIDTH: Final = 80
 
 
 @app.command("list")
@@ -51,8 +49,8 @@ def list_all(
     settings = Settings.read()
     found = _nights(settings, connection, first_date, last_date, state)
     for one in found:
-        typer.echo(json.dumps(one) if is_json(form) else _line(one))
-    if not found and not is_json(form):
+        typer.echo(json.dumps(one) if printing.is_json(form) else _line(one))
+    if not found and not printing.is_json(form):
         typer.echo("There are no such nights.")
 
 
@@ -64,7 +62,7 @@ def show(connection: Connection, date: Date, form: Format = "text") -> None:
     one = client.ask(settings, _SHOW, **asked)["night"]
     if one is None:
         raise CommandError(f"{connection} has no night of {date}.")
-    if is_json(form):
+    if printing.is_json(form):
         typer.echo(json.dumps(one))
         return
     typer.echo(_line(one))
@@ -76,18 +74,18 @@ def show(connection: Connection, date: Date, form: Format = "text") -> None:
         _file(file)
     for label, value in (("expected by", "; ".join(one["expectedBy"])), ("chain", one["chainHead"])):
         if value:
-            wrapped(f"{label}: {value}")
+            printing.wrapped(f"{label}: {value}")
 
 
 def _file(file: Mapping[str, Any]) -> None:
-    wrapped(f"file {file['name']} (run {file['run']})")
+    printing.wrapped(f"file {file['name']} (run {file['run']})")
     if file["failed"]:
-        wrapped(f"  not used: {file['failed']}")
+        printing.wrapped(f"  not used: {file['failed']}")
         return
     refunds = f"{file['matchedRefunds']} refunds matched, {file['unmatchedRefunds']} not"
-    wrapped(f"  {file['proof']}: {file['provenBy']}")
-    wrapped(f"  {file['rows']} rows, {file['bytes']} bytes; {refunds}")
-    wrapped(f"  sha256 {file['sha256']}")
+    printing.wrapped(f"  {file['proof']}: {file['provenBy']}")
+    printing.wrapped(f"  {file['rows']} rows, {file['bytes']} bytes; {refunds}")
+    printing.wrapped(f"  sha256 {file['sha256']}")
 
 
 @app.command()
@@ -96,7 +94,11 @@ def repeat(connection: Connection, date: Date, form: Format = "text") -> None:
     settings = Settings.read()
     given = {"idempotencyKey": str(uuid4()), "connectionId": id_of(settings, connection), "businessDate": date}
     done = client.ask(settings, _REPEAT, input=given)["nightRepeat"]
-    typer.echo(json.dumps(done["night"]) if is_json(form) else f"The night of {date} is run again; see `nights watch`.")
+    typer.echo(
+        json.dumps(done["night"])
+        if printing.is_json(form)
+        else f"The night of {date} is run again; see `nights watch`."
+    )
 
 
 @app.command()
@@ -109,7 +111,7 @@ def watch(
 
     Example: estorno nights watch --connection dlocal-main --format json
     """
-    settings, as_json, followed = Settings.read(), is_json(form), set[str]()
+    settings, as_json, followed = Settings.read(), printing.is_json(form), set[str]()
     while True:
         running = _nights(settings, connection, None, None, ["RUNNING"])
         fresh = [one for one in running if one["progress"] and one["progress"]["runId"] not in followed]
@@ -164,7 +166,7 @@ def _line(one: Mapping[str, Any]) -> str:
     head = f"{one['businessDate']} {one['connectionName'][:26]:<26} {one['state']:<15} {more}"
     lines = [head[:WIDTH].rstrip()]
     if one["reason"] and one["state"] in ("FAILED", "LATE", "WAITING_FOR_PSE"):
-        lines += folded(one["reason"])
+        lines += printing.folded(one["reason"])
     return "\n".join(lines)
 
 
@@ -179,27 +181,6 @@ def _when(one: Mapping[str, Any]) -> str:
     rows = f" {told['rowsTotal']} rows" if told["rowsTotal"] else ""
     left = f", {told['secondsLeft']} s" if told["secondsLeft"] is not None else ""
     return f"{told['phase'] or ''}{rows}{left}"
-
-
-def wrapped(text: str) -> None:
-    """Print it, indented, in lines of 80 columns."""
-    for line in folded(text):
-        typer.echo(line)
-
-
-def folded(text: str) -> list[str]:
-    """Its lines, indented, of at most 80 columns; without what a terminal would obey."""
-    plain = "".join(character if character.isprintable() else " " for character in text)
-    further = " " * (len(plain) - len(plain.lstrip()))
-    found = textwrap.wrap(plain, WIDTH - 4, subsequent_indent=further, break_on_hyphens=False)
-    return [f"    {line}" for line in found or [""]]
-
-
-def is_json(form: str) -> bool:
-    """Whether one object a line is wanted. Raises CommandError."""
-    if form not in ("text", "json"):
-        raise CommandError("--format takes text or json.")
-    return form == "json"
 
 
 def id_of(settings: Settings, connection: str) -> str:

@@ -20,9 +20,9 @@ from domain.platform.database import OPERATOR, connected
 from domain.platform.settings import Settings
 from jobs import onboarding
 from jobs.cli.commands import CommandError, one
+from jobs.cli.printing import WIDTH
 from jobs.wire.sender import Sender
 
-_COLUMNS: Final = 80
 _ACTOR: Final = "the command line"
 _LOOK_SECONDS: Final = 0.5
 _NOBODY_SECONDS: Final = 10.0
@@ -114,7 +114,7 @@ def _entry(outcome: str, name: str, said: str) -> str:
 
 
 def _hanging(text: str) -> str:
-    return textwrap.fill(text, _COLUMNS, initial_indent=" " * 12, subsequent_indent=" " * 12)
+    return textwrap.fill(text, WIDTH, initial_indent=" " * 12, subsequent_indent=" " * 12)
 
 
 def write_report(settings: Settings, run: CertificationRun, folder: Path) -> Sequence[Path]:

@@ -14,6 +14,7 @@ from domain.commerce.vocabulary import ShopKind
 from domain.platform.settings import Settings
 from jobs.cli import client, connect
 from jobs.cli.commands import CommandError
+from jobs.cli.printing import WIDTH
 
 app = typer.Typer(help="Shops and ERPs that hand in refunds.", no_args_is_help=True)
 _Shop = Annotated[str, typer.Argument(help="The shop's name, or its id.")]
@@ -22,7 +23,6 @@ _From = Annotated[
 ]
 _Note = Annotated[str, typer.Option("--note", help="Why; 5 characters at least.")]
 Format = Annotated[str, typer.Option("--format", help="text or json.")]
-_COLUMNS: Final = 80
 _KINDS: Final = ", ".join(ShopKind)
 _WAIT_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.5
@@ -272,4 +272,4 @@ def _json(found: Sequence[Mapping[str, Any]], format_: str) -> bool:
 
 
 def _say(text: str) -> None:
-    typer.echo(textwrap.fill(text, _COLUMNS, initial_indent="  ", subsequent_indent="  "))
+    typer.echo(textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="  "))

@@ -9,7 +9,8 @@ import typer
 from domain.platform.settings import Settings
 from jobs.cli import client
 from jobs.cli.commands import CommandError
-from jobs.cli.nights import Connection, Format, id_of, is_json, wrapped
+from jobs.cli.nights import Connection, id_of
+from jobs.cli.printing import Format, is_json, wrapped
 
 app = typer.Typer(help="Servers from which reports are fetched by SFTP.", no_args_is_help=True)
 _FIELDS: Final = "connectionId host port username folder hostKeyFingerprint enabled visitedAt failures said"

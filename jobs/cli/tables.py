@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from jobs.cli.commands import CommandError
+from jobs.cli.printing import WIDTH
 
-WIDTH: Final = 80
 _BYTES_MAX: Final = 512 * 1024
 
 

@@ -1,7 +1,6 @@
 """`estorno taxes`: VAT of refunds, what takes it back, the rules and the month's report, through the API."""
 
 import csv
-import hashlib
 import json
 import sys
 import textwrap
@@ -15,10 +14,9 @@ import typer
 from domain.audit import tables
 from domain.platform.settings import Settings
 from jobs.cli import client
-from jobs.cli.commands import CommandError
+from jobs.cli.printing import WIDTH
 
 app = typer.Typer(help="VAT of refunds: what is to be taken back, by what, until when.", no_args_is_help=True)
-_COLUMNS: Final = 80
 _REVERSAL: Final = (
     "id refundId amount { display minorUnits currency } country state reason dueOn ruleName documentNumber documentOn "
     "period cause soldOn paidOn writeOff { id proposedBy note }"
@@ -47,8 +45,6 @@ _REVIEW: Final = f"""mutation Review($input: VatReversalReviewInput!) {{ vatReve
   reversal {{ {_REVERSAL} explanation }} {client.ERRORS} }} }}"""
 _PLACE: Final = f"""mutation Place($input: TaxPlaceSetInput!) {{ taxPlaceSet(input: $input) {{
   place {{ country regime storeId connectionId }} {client.ERRORS} }} }}"""
-_ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
-  file {{ id }} uploadPath {client.ERRORS} }} }}"""
 _IMPORT: Final = f"""mutation Import($input: TaxDocumentImportInput!) {{ taxDocumentImport(input: $input) {{
   imported {{ new same revised canceled matched unreadCount unread {{ where why }} }} {client.ERRORS} }} }}"""
 _SUMS: Final = ("documented", "undocumented", "declared", "lost", "foundAgain", "pending", "review")
@@ -115,7 +111,7 @@ def _tell(one: dict[str, Any]) -> None:
 
 
 def _hanging(text: str) -> str:
-    return textwrap.fill(text, _COLUMNS, initial_indent="    ", subsequent_indent="    ")
+    return textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="    ")
 
 
 @app.command("document")
@@ -207,15 +203,8 @@ def import_(
 ) -> None:
     """Hand in a file of tax documents and match them with refunds. The same again changes nothing."""
     settings = Settings.read()
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read ({error.strerror}).") from None
-    given = {"purpose": "TAX_DOCUMENT", "name": path.name, "size": len(content)}
-    given["sha256"] = hashlib.sha256(content).hexdigest()
-    told = client.ask(settings, _ANNOUNCE, input=given)["fileAnnounce"]
-    client.upload(settings, told["uploadPath"], content)
-    done = client.ask(settings, _IMPORT, input={"fileId": told["file"]["id"]})["taxDocumentImport"]["imported"]
+    file_id = client.hand_in(settings, path, "TAX_DOCUMENT")
+    done = client.ask(settings, _IMPORT, input={"fileId": file_id})["taxDocumentImport"]["imported"]
     if told_as is OutputFormat.JSON:
         typer.echo(json.dumps(done))
         return

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final
 import typer
 
 from domain.platform.settings import Settings
-from jobs.cli import client
+from jobs.cli import client, printing
 from jobs.cli.commands import CommandError
+from jobs.cli.printing import TEXT, DocumentFormat
 
 app = typer.Typer(help="What is used in a month, and of which plan.", no_args_is_help=True)
 _PLAN: Final = "name support said quotas { counter limit hard }"
@@ -26,17 +27,15 @@ _COUNTERS: Final = ("refunds", "apiCalls", "deliveries", "lines")
 def show(
     months: Annotated[int, typer.Option(help="How many.", min=1, max=100)] = 13,
     csv: Annotated[bool, typer.Option("--csv", help="All months, as CSV.")] = False,
-    form: Annotated[str, typer.Option("--format", help="text, or json: one document.")] = "text",
+    form: DocumentFormat = TEXT,
 ) -> None:
     """The months, newest first, and how much of the plan this one has used."""
-    if form not in ("text", "json"):
-        raise CommandError("--format takes text or json.")
-    settings = Settings.read()
+    as_json, settings = printing.is_json(form), Settings.read()
     if csv:
         typer.echo(client.ask(settings, _CSV)["usage"]["csv"], nl=False)
         return
     told = client.ask(settings, _SHOW, first=months)["usage"]
-    if form == "json":
+    if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False))
         return
     typer.echo(f"{told['plan']['name']}, support {told['plan']['support']}; renews at {told['renewsAt']}")

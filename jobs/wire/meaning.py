@@ -11,7 +11,7 @@ from jobs.wire.exchange import Exchange
 
 _ABOUT_REFUNDS: Final = ("REFUND", "LOOK_UP")
 _ABOUT_ACCESS: Final = (401, 403, 408, 425, 429)
-_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
 def outcome(answer: httpx.Response | Unsent | InDoubt) -> str:
@@ -37,7 +37,7 @@ def from_somebody_else(answer: httpx.Response, about: About) -> bool:
 def meaning_of(error: Exception, exchange: Exchange) -> Unsent | InDoubt:
     """Of a send that has no answer: nothing left, or it may have arrived."""
     said = f"{type(error).__name__}: {error}".rstrip(": ")
-    if not exchange.began or isinstance(error, (*_NEVER_LEFT, httpx.InvalidURL)):
+    if not exchange.began or isinstance(error, (*NEVER_LEFT, httpx.InvalidURL)):
         return Unsent(_code(error), f"Never sent: {said}")
     return InDoubt(_code(error), f"No answer: {said}")
 

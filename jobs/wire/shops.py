@@ -30,6 +30,7 @@ from domain.pse.vocabulary import PURPOSE, TOKEN, InDoubt, TokenRefused, TokenUn
 from jobs.wire.breaker import Breaker
 from jobs.wire.decoding import ACCEPTED, decoded
 from jobs.wire.look_ups import LookUps
+from jobs.wire.meaning import NEVER_LEFT
 from jobs.wire.outside import Outside
 
 T = TypeVar("T")
@@ -42,7 +43,6 @@ _LINES_MAX: Final = 500
 _LIMITS: Final = httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=30)
 _ASKED_FOR: Final = "CHECK"  # the purpose of a preflight: whoever asks how the shop is gets an answer
 _UNREACHED: Final = "Never sent: the shop could not be reached."
-_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class ShopSender:
                 "TIMEOUT" if isinstance(error, TimeoutError | httpx.TimeoutException) else type(error).__name__.upper()
             )
             line.failed(code)
-            if not exchange.began or isinstance(error, _NEVER_LEFT):
+            if not exchange.began or isinstance(error, NEVER_LEFT):
                 return Unsent(code, _UNREACHED)
             return InDoubt(code, "The shop did not answer.")
         finally:

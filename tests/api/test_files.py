@@ -21,15 +21,15 @@ from domain.models import File
 from domain.models.files import Purpose
 from domain.problems import NotFound, RateLimited
 from tests.api.conftest import Enter
-from tests.api.graphql import test_connections as connections
-from tests.api.graphql.test_connections import PDF
+from tests.api.graphql import papers
+from tests.api.graphql.papers import PDF
 from tests.kit.factories import CAUSE, OwnerRows, Shop, a_person, a_shop
 from tests.kit.world import quick_settings, served
 
 
 async def test_a_merchants_document_is_read_by_who_may_in_all_of_its_stores(enter: Enter, tmp_path: Path) -> None:
     ana = await enter(holder="Ana")
-    file_id = UUID(await connections._upload(ana))
+    file_id = UUID(await papers.upload(ana))
     settings = quick_settings(files=str(tmp_path / "files"))
     for permission in (Permission.MANAGE_CONNECTIONS, Permission.REVIEW_CONNECTIONS):
         whole, local = [_holding(ana.shop, permission, store) for store in (None, ana.shop.store.id)]
@@ -54,9 +54,9 @@ async def door(enter: Enter, tmp_path: Path) -> AsyncIterator[str]:
 
 async def test_stalled_uploads_take_no_more_than_their_room(enter: Enter, door: str) -> None:
     ana, eva = await enter(holder="Ana"), await enter(holder="Eva")
-    told = [await connections._announce(ana, PDF, size=SIZE_MAX, purpose="SETTLEMENT_REPORT") for _ in range(2)]
+    told = [await papers.announce(ana, PDF, size=SIZE_MAX, purpose="SETTLEMENT_REPORT") for _ in range(2)]
     large = [door + one["uploadPath"] for one in told]
-    small = [door + (await connections._announce(one, PDF))["uploadPath"] for one in (ana, eva)]
+    small = [door + (await papers.announce(one, PDF))["uploadPath"] for one in (ana, eva)]
     go_on = asyncio.Event()
 
     async def stalled() -> AsyncIterator[bytes]:

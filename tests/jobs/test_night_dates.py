@@ -19,7 +19,7 @@ from domain.pse.reporting import BadReport, Built, ReportDownload
 from domain.pse.vocabulary import Announced, Period, Wait
 from domain.reconciliation import nights
 from domain.reconciliation.nights import FutureDate
-from jobs import reconciliation, worker
+from jobs import functions, reconciliation
 from tests.conftest import Database
 from tests.jobs.test_nights import Nightly, _line
 from tests.kit.factories import KEY, OwnerRows, a_payment, a_shop
@@ -81,7 +81,7 @@ async def test_what_has_begun_is_told_by_the_merchants_clock(lay: Lay, owner_row
 async def test_a_job_for_a_date_that_has_not_begun_ends_and_says_so(lay: Lay) -> None:
     world = await lay(Nightly())
     with capture_logs() as logs:
-        await worker.reconcile({"sender": world.sender}, f"{world.shop.connection.id}/{_day(1)}")
+        await functions.reconcile({"sender": world.sender}, f"{world.shop.connection.id}/{_day(1)}")
     (said,) = [log for log in logs if log["event"] == "reconciliation.refused"]
     assert str(_day(1)) in said["error"]
     assert await ReconciliationRun.all().count() == 0

@@ -13,7 +13,7 @@ from domain.models import Call, Event, Finding, Payment, Refund
 from domain.models.refunds import State
 from domain.money import Money
 from domain.notices import inbox
-from domain.payments import confirmations, register, withdrawals
+from domain.payments import confirmations, listed_payments, register, withdrawals
 from domain.payments.confirmations import ConfirmedBy
 from domain.problems import AmountExceedsRefundable, InvalidInput, InvalidState, NotRefundable, PaymentContradicted
 from domain.pse.capabilities import LookUp, Route
@@ -263,7 +263,7 @@ async def test_a_payment_of_the_listing_and_one_that_the_listing_repeats_need_no
     names = ((mine.pse_reference, 10_000), (other.pse_reference, 5_000), (new, 7_000))
     now = datetime.now(UTC)
     listed = [CapturedPayment(name, Method.PIX, Money(amount, "BRL"), now) for name, amount in names]
-    (made,) = await register.register_listed(world.shop.connection, listed, "night")
+    (made,) = await listed_payments.register(world.shop.connection, listed, "night")
     known = {one.pse_reference: one.confirmed_by for one in await Payment.all()}
     assert known == {mine.pse_reference: "LISTING", other.pse_reference: None, new: "LISTING"}
     for payment in (mine, await Payment.get(id=made)):

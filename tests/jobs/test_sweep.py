@@ -17,7 +17,7 @@ from domain.models import Refund
 from domain.platform import bell, database
 from domain.pse.vocabulary import Succeeded
 from jobs import sweep
-from jobs.worker import JOBS
+from jobs.functions import JOBS
 from tests.conftest import Database, Servers
 from tests.kit.databases import with_name
 from tests.kit.factories import a_payment, a_refund, a_shop, an_answer

@@ -10,8 +10,9 @@ from structlog.testing import capture_logs
 from domain.books import checkpoints
 from domain.platform import bell
 from domain.platform.database import execute
+from jobs.functions import JOBS
 from jobs.timetable import timetable
-from jobs.worker import JOBS, worker
+from jobs.worker import worker
 from tests.kit.factories import a_payment, a_shop
 from tests.kit.world import quick_settings
 

@@ -11,7 +11,7 @@ from domain.models import PreflightRun, Shop, ShopNotice
 from domain.onboarding import preflight
 from domain.platform import bell
 from domain.platform.database import rows
-from jobs import worker as doors
+from jobs import beside, functions
 from jobs.worker import worker
 from tests.conftest import Database
 from tests.kit.factories import CAUSE, a_shop
@@ -37,12 +37,12 @@ async def test_a_preflight_is_made_beside_the_jobs_and_only_so_many_at_once(worl
     long: set[asyncio.Task[None]] = set()
     ctx = {"sender": world.sender, "settings": world.settings, "long": long}
     run = await preflight.ask_for(world.shop.id, world.shop.connection.id, CAUSE)
-    for _ in range(doors._LONG_MAX - 1):
-        await doors.preflight(ctx, str(uuid4()))  # of nobody: it ends at once
-    await doors.preflight(ctx, str(run.id))
-    assert len(long) == doors._LONG_MAX
-    await doors.preflight(ctx, str(run.id))  # one too many: the sweep rings again
-    assert len(long) == doors._LONG_MAX
+    for _ in range(beside.LONG_MAX - 1):
+        await functions.preflight(ctx, str(uuid4()))  # of nobody: it ends at once
+    await functions.preflight(ctx, str(run.id))
+    assert len(long) == beside.LONG_MAX
+    await functions.preflight(ctx, str(run.id))  # one too many: the sweep rings again
+    assert len(long) == beside.LONG_MAX
     await asyncio.gather(*long)
     assert (await PreflightRun.get(id=run.id)).outcome is not None
     assert not long
@@ -60,13 +60,13 @@ async def test_a_merchant_whose_shops_do_not_answer_leaves_places_to_every_other
     busy: dict[asyncio.Task[None], UUID | None] = {}
     ctx: dict[str, Any] = {"sender": None, "shops": None, "settings": quick_settings(), "with shops": busy}
     shops = {one: await a_web_shop() for one in [hostile, *others]}
-    for one in [*[hostile] * doors._SHOPS_MAX * 2, *others]:
+    for one in [*[hostile] * beside.SHOPS_MAX * 2, *others]:
         made = shops[one]
         whose[str(made.id)] = made.merchant_id
-        await doors._of_shop(ctx, bell.SHOP, str(made.id), slow, 60)
+        await beside.of_shop(ctx, bell.SHOP, str(made.id), slow, 60)
     await asyncio.sleep(0)
     assert {begun.count(shops[one].merchant_id) for one in others} == {1}
-    assert 1 < begun.count(shops[hostile].merchant_id) < doors._SHOPS_MAX / 2
+    assert 1 < begun.count(shops[hostile].merchant_id) < beside.SHOPS_MAX / 2
     stop.set()
     await asyncio.gather(*busy)
     assert not busy

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 from api.console import happened, names, typed
 from api.console.findings.words import SEVERITIES, STATES
+from api.console.given import CURRENCIES
 from api.console.page import Asked, Data, Unsendable
 from api.console.words import N_, _
 
-CURRENCIES: Final = ("BRL", "MXN", "COP", "CLP", "PEN", "ARS", "UYU", "USD", "EUR")
 ORDERS: Final = {
     "DUE": N_("What is due first"),
     "GRAVEST": N_("The gravest first"),

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from api.console import typed
+from api.console.given import names_of
 from api.console.nights import read
 from api.console.nights.words import ENTERING, HANDED, MEANT, PHASES, PROOFS, STATES, WAYS
 from api.console.page import Asked, Data, Done, Live, Nav, Page, Post, Unsendable
@@ -41,13 +42,9 @@ def _map_view(asked: Asked, data: Data) -> Values:
         "older": urlencode([*kept, *older.items()]) if older else "",
         "STATES_OF": STATES,
         "connections": [(one["id"], one["name"]) for one in merchant["connections"]],
-        "names": _names(data),
+        "names": names_of(data),
         "counts": read.counts(lines, STATES),
     }
-
-
-def _names(data: Data) -> dict[str, str]:
-    return {one["id"]: one["name"] for one in data["viewer"]["merchant"]["connections"]}
 
 
 def _one(asked: Asked) -> Values:
@@ -100,8 +97,8 @@ def _handed_view(asked: Asked, data: Data) -> Values:
         "HANDED": HANDED,
         "WAYS": WAYS,
         "ENTERING": ENTERING,
-        "names": _names(data),
-        "connections": list(_names(data).items()),
+        "names": names_of(data),
+        "connections": list(names_of(data).items()),
     }
 
 

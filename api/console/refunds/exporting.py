@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from api.console import names, typed
 from api.console.formats import way
+from api.console.given import CURRENCIES
 from api.console.page import Asked, Data, Done
-from api.console.refunds.listed import CURRENCIES
 from api.console.words import N_, _
 
 _KINDS: Final = {

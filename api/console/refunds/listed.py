@@ -5,10 +5,10 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from api.console import names, typed
+from api.console.given import CURRENCIES
 from api.console.page import Asked, Data
 from api.console.words import N_, _
 
-CURRENCIES: Final = ("BRL", "MXN", "COP", "CLP", "PEN", "ARS", "UYU", "USD", "EUR")
 SECONDS: Final = {
     "ME": N_("Doubts that wait for your word"),
     "ANYBODY": N_("Doubts that wait for another person's word"),

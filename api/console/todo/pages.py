@@ -162,7 +162,7 @@ PAGES: Final = (
             "propose": Post("todo/rule_propose", ruled.propose_input, ruled.proposed, fields=ruled.FIELDS),
             "confirm": Post("todo/rule_confirm", ruled.chosen, ruled.confirmed, fields=ruled.FIELDS),
             "withdraw": Post("todo/rule_withdraw", ruled.chosen, ruled.withdrawn, fields=ruled.FIELDS),
-            "end": Post("todo/rule_end", ruled.end_input, ruled.ended, fields=ruled.FIELDS),
+            "end": Post("todo/rule_end", ruled.end_input, ruled.proposed, fields=ruled.FIELDS),
         },
     ),
 )

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from api.console import names, typed
 from api.console.formats import money
+from api.console.given import CURRENCIES
 from api.console.page import Asked, Data, Done, Unsendable
-from api.console.refunds.listed import CURRENCIES
 from api.console.words import N_, _
 from domain.money import exponent_of
 
@@ -153,8 +153,3 @@ def end_input(asked: Asked) -> Mapping[str, Any]:
     if not name:
         raise Unsendable("own", N_("Say which."))
     return {"kind": kind, "name": name}
-
-
-def ended(asked: Asked, payload: Data) -> Done:
-    """Whether it has ended, or waits."""
-    return proposed(asked, payload)

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from functools import partial
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 import strawberry
-from strawberry.relay import PageInfo, to_base64
+from strawberry.relay import to_base64
 
 from api.graphql.books.trial_balance import SignedMoney, part
 from api.graphql.context import Info
 from api.graphql.ledger import AccountEnum, EntryEnum
 from api.graphql.transport import ids
-from api.graphql.transport.paging import PAGE_MAX, Connection, Counting, Edge, Position, bounded, position_of
+from api.graphql.transport.paging import PAGE_MAX, Connection, Counting, Edge, Position, bounded, page_info, position_of
 from api.graphql.transport.scalars import CurrencyCode, Date, Money
 from domain.books import ageing, statements
 from domain.books.ageing import Aged, Bucket, Item
@@ -97,16 +97,7 @@ async def statement(info: Info, wanted: WantedEntries, first: int, after: str | 
         debits=Money.of_sum(found.debits, wanted.currency),
         credits=Money.of_sum(found.credits, wanted.currency),
         closing=SignedMoney.of(found.closing, wanted.currency),
-        entries=Connection(edges=edges, page_info=_page_info(edges, after, found.has_more), total=total),
-    )
-
-
-def _page_info(edges: Sequence[Edge[Any]], after: str | None, has_next: bool) -> PageInfo:
-    return PageInfo(
-        has_next_page=has_next,
-        has_previous_page=after is not None,
-        start_cursor=edges[0].cursor if edges else None,
-        end_cursor=edges[-1].cursor if edges else None,
+        entries=Connection(edges=edges, page_info=page_info(edges, after, has_next=found.has_more), total=total),
     )
 
 
@@ -199,7 +190,7 @@ async def open_items(
     )
     total = Counting(partial(ageing.count, info.context.principal, account, connection_id=chosen, bucket=bucket))
     edges = [Edge(node=OpenItem.of(item), cursor=_cursor(item.since, item.place)) for item in found[:first]]
-    return Connection(edges=edges, page_info=_page_info(edges, after, len(found) > first), total=total)
+    return Connection(edges=edges, page_info=page_info(edges, after, has_next=len(found) > first), total=total)
 
 
 def _known(account: Account) -> Account:

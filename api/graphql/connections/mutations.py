@@ -86,7 +86,7 @@ class ConnectionPayload:
 @answering(ConnectionPayload)
 async def connection_create(info: Info, input: ConnectionCreateInput) -> ConnectionPayload:
     context = info.context
-    draft = NewApplication(input.pse, input.name, input.store_code, _values(input.fields))
+    draft = NewApplication(input.pse, input.name, input.store_code, values_of(input.fields))
     made = await drafts.create(
         context.principal, draft, input.idempotency_key, context.cause, context.settings.secret_key
     )
@@ -96,12 +96,13 @@ async def connection_create(info: Info, input: ConnectionCreateInput) -> Connect
 @answering(ConnectionPayload)
 async def connection_secrets_replace(info: Info, input: ConnectionSecretsInput) -> ConnectionPayload:
     context, wanted = info.context, ids.uuid_of(input.connection_id, ["input", "connectionId"])
-    values, key = _values(input.fields), context.settings.secret_key
+    values, key = values_of(input.fields), context.settings.secret_key
     until, cause = input.old_valid_until, context.cause
     return _done(info, await drafts.replace(context.principal, wanted, values, until, cause, key))
 
 
-def _values(fields: list[ConnectionFieldInput]) -> dict[str, str]:
+def values_of(fields: list[ConnectionFieldInput]) -> dict[str, str]:
+    """By their names. Raises InvalidInput."""
     values = {one.name: one.value for one in fields}
     if len(values) != len(fields):
         raise InvalidInput("A field is given twice.", path=["input", "fields"])

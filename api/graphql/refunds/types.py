@@ -30,7 +30,7 @@ from domain.models import Payment as PaymentRow
 from domain.models import Refund as Row
 from domain.models.refunds import Reason, State
 from domain.money import Money as Amount
-from domain.notices import inbox
+from domain.notices import subjects
 from domain.pse import explanations
 from domain.quotes import actual, quotes
 from domain.refunds import by_hand, current_destination, find, refused
@@ -144,7 +144,7 @@ class Refund(Scoped, relay.Node):
     async def webhooks(self, info: Info, first: int = PAGE_MAX) -> list[Webhook]:
         await find.check_also(info.context.principal, self.row.id, Permission.READ_CALLS)
         connection = await info.context.loaders.row(ConnectionRow, self.row.connection_id)
-        found = await info.context.loaders.children(inbox.of_refunds, self.row.id, bounded(first))
+        found = await info.context.loaders.children(subjects.of_refunds, self.row.id, bounded(first))
         await noted.read(info, "Refund.webhooks", "refund", self.row.id)
         return [Webhook.of(row, connection) for row in found]
 

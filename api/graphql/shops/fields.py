@@ -17,7 +17,8 @@ from api.graphql.shops.mutations import (
     ShopRefundPayload,
     ShopStepInput,
 )
-from api.graphql.shops.types import KindEnum, Shop, ShopCall, ShopCheck, ShopNotice, ShopRefund, fields_of
+from api.graphql.shops.refund_types import ShopRefund
+from api.graphql.shops.types import KindEnum, Shop, ShopCall, ShopCheck, ShopNotice, fields_of
 from api.graphql.transport import ids
 from api.graphql.transport.narrowed import amounts, own_days
 from api.graphql.transport.paging import Connection, page

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import strawberry
 
-from api.graphql.connections.mutations import ConnectionFieldInput
+from api.graphql.connections.mutations import ConnectionFieldInput, values_of
 from api.graphql.context import Info
-from api.graphql.shops.types import KindEnum, Shop, ShopCheck, ShopRefund
+from api.graphql.shops.refund_types import ShopRefund
+from api.graphql.shops.types import KindEnum, Shop, ShopCheck
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import ShopError, ShopRefundError
@@ -15,7 +16,6 @@ from domain.commerce import checks, shops, waiting
 from domain.commerce.shops import NewShop
 from domain.commerce.vocabulary import ShopKind
 from domain.platform import bell
-from domain.problems import InvalidInput
 
 
 @strawberry.input
@@ -93,7 +93,7 @@ class ShopRefundPayload:
 @answering(ShopPayload)
 async def shop_connect(info: Info, input: ShopConnectInput) -> ShopPayload:
     context = info.context
-    new = NewShop(input.kind, input.name, input.store_code, _values(input.fields))
+    new = NewShop(input.kind, input.name, input.store_code, values_of(input.fields))
     settings = context.settings
     made = await shops.connect(
         context.principal, new, input.idempotency_key, context.cause, settings.secret_key, settings.shops_max
@@ -105,7 +105,7 @@ async def shop_connect(info: Info, input: ShopConnectInput) -> ShopPayload:
 async def shop_change(info: Info, input: ShopChangeInput) -> ShopPayload:
     context, shop_id = info.context, ids.uuid_of(input.shop_id, ["input", "shopId"])
     until, key = input.old_valid_until, context.settings.secret_key
-    values, ends = _values(input.fields), input.end_old_secrets
+    values, ends = values_of(input.fields), input.end_old_secrets
     made = await shops.change(context.principal, shop_id, values, until, context.cause, key, end_old=ends)
     return ShopPayload(shop=Shop.of(made), errors=[], request_id=context.request_id)
 
@@ -147,10 +147,3 @@ async def shop_refund_dismiss(info: Info, input: ShopRefundDismissInput) -> Shop
     row_id = ids.uuid_of(input.shop_refund_id, ["input", "shopRefundId"])
     row = await waiting.dismiss(context.principal, row_id, input.note, context.cause)
     return ShopRefundPayload(shop_refund=ShopRefund.of(row), errors=[], request_id=context.request_id)
-
-
-def _values(fields: list[ConnectionFieldInput]) -> dict[str, str]:
-    values = {one.name: one.value for one in fields}
-    if len(values) != len(fields):
-        raise InvalidInput("A field is given twice.", path=["input", "fields"])
-    return values

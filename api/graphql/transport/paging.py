@@ -4,7 +4,7 @@ import asyncio
 import base64
 import binascii
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -160,7 +160,7 @@ async def page(
     sign = "-" if newest_first else ""
     rows = await query.order_by(f"{sign}{moment}", f"{sign}id").limit(first + 1)
     edges = [Edge(node=to_node(row), cursor=_cursor(row, moment)) for row in rows[:first]]
-    shown = _page_info(edges, after, has_next=len(rows) > first)
+    shown = page_info(edges, after, has_next=len(rows) > first)
     return Connection(edges=edges, page_info=shown, total=total)
 
 
@@ -184,7 +184,8 @@ def _behind(position: Position, moment: str, newest_first: bool) -> Q:
     return Q(**within) & (Q(**other_moment) | Q(**same_moment))
 
 
-def _page_info(edges: list[Edge[Any]], after: str | None, *, has_next: bool) -> PageInfo:
+def page_info(edges: Sequence[Edge[Any]], after: str | None, *, has_next: bool) -> PageInfo:
+    """Where the page lies in its list."""
     return PageInfo(
         has_next_page=has_next,
         has_previous_page=after is not None,

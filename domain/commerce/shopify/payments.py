@@ -71,7 +71,7 @@ class ShopifyPayments(Shopify):
             raise BadSignature("It did not come through the proxy that checks Shopify's certificate.")
 
     def key_of(self, came: WebhookRequest) -> str:
-        return _needed(dialect.document(came), "id")
+        return dialect.needed(dialect.document(came), "id")
 
     def read(self, came: WebhookRequest, access: ShopAccess) -> Sequence[Told]:
         body = dialect.document(came)
@@ -79,7 +79,7 @@ class ShopifyPayments(Shopify):
             amount = amounts.money_of(body.get("amount"), body.get("currency"))
         except amounts.NotMoney as error:
             raise BadNotice(f"amount: {error}.") from None
-        return [SaidRefund(_needed(body, "id"), payments=(_needed(body, "payment_id"),), amount=amount)]
+        return [SaidRefund(dialect.needed(body, "id"), payments=(dialect.needed(body, "payment_id"),), amount=amount)]
 
     def reply(self, told: Sequence[Told], news: ShopNews | None, replayed: bool) -> ShopReply:
         return ShopReply(201)
@@ -123,10 +123,3 @@ class ShopifyPayments(Shopify):
         if errors := user_errors(exact.inner(data, field)):
             return ShopRefuses("; ".join(errors))
         return ShopDone("The session is resolved." if news.paid else "The session is rejected.")
-
-
-def _needed(body: Any, name: str) -> str:
-    found = dialect.name_of(body, name)
-    if found is None:
-        raise BadNotice(f"{name} is missing, or no name.")
-    return found

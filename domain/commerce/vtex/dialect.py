@@ -59,11 +59,11 @@ class Vtex(Dialect):
             raise BadSignature("The app key or token is not the one that was agreed.")
 
     def key_of(self, came: WebhookRequest) -> str:
-        return _needed(dialect.document(came), "requestId")
+        return dialect.needed(dialect.document(came), "requestId")
 
     def read(self, came: WebhookRequest, access: ShopAccess) -> Sequence[Told]:
         body = dialect.document(came)
-        payment = _needed(body, "paymentId")
+        payment = dialect.needed(body, "paymentId")
         if payment not in came.path.split("/"):
             raise BadNotice("The path is of another payment than the body.")
         try:
@@ -75,7 +75,7 @@ class Vtex(Dialect):
         because = "It names recipients of a split, which is refunded in parts." if why else ""
         return [
             SaidRefund(
-                _needed(body, "requestId"),
+                dialect.needed(body, "requestId"),
                 payments=tuple(dict.fromkeys([payment, *names])),
                 amount=amount,
                 why=why,
@@ -112,13 +112,6 @@ class Vtex(Dialect):
     def tell(self, access: ShopAccess, news: ShopNews) -> Asking[Outcome]:
         yield from ()
         return ShopDone("VTEX hears it as the answer of its next question.")
-
-
-def _needed(body: Mapping[str, Any], name: str) -> str:
-    found = dialect.name_of(body, name)
-    if found is None:
-        raise BadNotice(f"{name} is missing, or no name.")
-    return found
 
 
 def _reply(status: int, body: Mapping[str, Any], value: Money | None = None) -> ShopReply:

@@ -287,10 +287,7 @@ def _check_cap(cap: Cap) -> None:
 
 __all__ = [
     "APPROVAL",
-    "BATCH",
     "CAP",
-    "FINDING",
-    "SETTLEMENT",
     "Proposal",
     "confirm",
     "propose",

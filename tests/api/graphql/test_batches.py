@@ -2,116 +2,53 @@
 
 import asyncio
 import base64
-import hashlib
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from domain.access import people, sessions
-from domain.access.people import PersonState
 from domain.access.permissions import Permission
-from domain.access.principal import Principal, reach_of
 from domain.access.tokens import Role
-from domain.batches import applying, batches, judging, lines, reading, results
+from domain.batches import applying, batches, judging, lines, reading
 from domain.batches.columns import SheetKind
 from domain.due import DUE
 from domain.files.kinds import RULES
-from domain.models import Batch, BatchRow, Deed, File, Payment, Person, Refund
+from domain.models import Batch, BatchRow, Deed, File, Payment, Refund
 from domain.models.files import Purpose
 from domain.platform.database import execute, rows
 from domain.platform.settings import Settings
-from domain.platform.spoken.book import told_in
-from domain.problems import Forbidden
 from domain.pse.vocabulary import Declined, Succeeded
 from jobs import batches as jobs
 from tests.api.conftest import Asker, Enter, following, statements
+from tests.api.graphql.batches import (
+    ANNOUNCE,
+    CANCEL,
+    CONFIRM,
+    CREATE,
+    ERRORS,
+    SHOW,
+    applied,
+    confirmed,
+    judged,
+    orders,
+    outcomes,
+    sheet_of,
+    verdicts,
+)
 from tests.conftest import Database
 from tests.kit import forked
-from tests.kit.factories import CAUSE, OwnerRows, Shop, a_key, a_payment, a_refund, an_answer
-from tests.kit.world import quick_settings
+from tests.kit.factories import OwnerRows, a_key, a_payment, a_refund, an_answer
 
-_ERRORS = "errors { __typename ... on Error { code message path } }"
-_BATCH = """id kind name state written ignored digest needsAnother isYours rowsTotal rowsDone problem createdBy
-  confirmedBy canceledBy cursor totals { verdict storeId rows amount { minorUnits currency } } results { outcome rows }
-  rows { row named number amount { minorUnits currency } verdict outcome code said paymentId refundId refundStatus }"""
-_ANNOUNCE = f"""mutation A($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
-  file {{ id }} uploadPath {_ERRORS} }} }}"""
-_CREATE = f"mutation C($input: BatchCreateInput!) {{ batchCreate(input: $input) {{ batch {{ {_BATCH} }} {_ERRORS} }} }}"
-_CONFIRM = (
-    f"mutation Y($input: BatchConfirmInput!) {{ batchConfirm(input: $input) {{ batch {{ {_BATCH} }} {_ERRORS} }} }}"
-)
-_CANCEL = f"mutation N($input: BatchCancelInput!) {{ batchCancel(input: $input) {{ batch {{ {_BATCH} }} {_ERRORS} }} }}"
 _RESULT = f"""mutation R($input: BatchResultCreateInput!) {{ batchResultCreate(input: $input) {{
-  file {{ id name downloadPath }} {_ERRORS} }} }}"""
-_SHOW = f"query B($id: ID!) {{ batch(id: $id) {{ {_BATCH} }} }}"
+  file {{ id name downloadPath }} {ERRORS} }} }}"""
 _FOLLOW = """subscription F($id: ID!) { batchProgress(batchId: $id) { __typename
   ... on BatchProgressMessage { cursor progress { state rowsDone rowsTotal } } } }"""
 _PAGE = """query P($id: ID!, $after: Int!, $verdicts: [BatchVerdict!]) { batch(id: $id) {
   rows(first: 2, afterRow: $after, verdicts: $verdicts) { row } } }"""
 _LIST = "query L { batches(first: 10, state: DONE) { edges { node { id } } } }"
 _TEMPLATE = 'query T { batchTemplate(kind: REFUNDS, locale: "zh-CN", format: CSV) { name content } }'
-_LIMITS = "query L { batchLimits { rows amounts { minorUnits currency } } }"
-_PROPOSE = f"""mutation P($input: BatchLimitProposeInput!) {{ batchLimitPropose(input: $input) {{
-  change {{ id loosens }} {_ERRORS} }} }}"""
-_HEAD = "Pedido;Valor;Moeda;Número do reembolso;Motivo;Obs;Setor;De novo\n"
-
-
-@pytest.fixture(name="settings")
-def the_settings(tmp_path: Path) -> Settings:
-    return quick_settings(files=str(tmp_path / "files"))
-
-
-def _sheet(*cells: str) -> bytes:
-    return (_HEAD + "".join(f"{one}\n" for one in cells)).encode("cp1252")
-
-
-async def _sent(asker: Asker, given: bytes, purpose: str = "REFUND_BATCH", name: str = "maio.csv") -> str:
-    about = {"purpose": purpose, "name": name, "size": len(given), "sha256": hashlib.sha256(given).hexdigest()}
-    told = await asker.ask(_ANNOUNCE, input=about)
-    assert told["errors"] == []
-    assert (await asker.http.put(asker.url + told["uploadPath"], content=given)).is_success
-    return str(told["file"]["id"])
-
-
-async def _judged(asker: Asker, settings: Settings, given: bytes, **more: str) -> dict[str, Any]:
-    file, key = await _sent(asker, given, **more), a_key()
-    for _ in range(2):  # the same key again is the same sheet
-        made = await asker.ask(_CREATE, input={"fileId": file, "idempotencyKey": key})
-        assert made["errors"] == [], made
-    assert made["batch"]["state"] == "READING"
-    await jobs.batch(UUID(made["batch"]["id"]), settings)
-    found: dict[str, Any] = await asker.ask(_SHOW, id=made["batch"]["id"])
-    return found
-
-
-async def _confirmed(asker: Asker, batch: Mapping[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = await asker.ask(_CONFIRM, input={"batchId": batch["id"], "digest": batch["digest"]})
-    return told
-
-
-async def _applied(asker: Asker, settings: Settings, batch: Mapping[str, Any]) -> dict[str, Any]:
-    assert (await _confirmed(asker, batch))["errors"] == []
-    await jobs.batch(UUID(batch["id"]), settings)
-    found: dict[str, Any] = await asker.ask(_SHOW, id=batch["id"])
-    assert found["state"] == "DONE", found["problem"]
-    return found
-
-
-def _verdicts(batch: Mapping[str, Any]) -> list[tuple[int, str, str | None]]:
-    return [(one["row"], one["verdict"], one["code"]) for one in batch["rows"]]
-
-
-def _outcomes(batch: Mapping[str, Any]) -> list[tuple[str, str | None]]:
-    return [(one["outcome"], one["code"]) for one in batch["rows"]]
-
-
-async def _orders(shop: Shop, *amounts: int) -> list[Payment]:
-    return [await a_payment(shop, amount=one, order=f"A{at}") for at, one in enumerate(amounts, start=1)]
 
 
 async def _fetched(asker: Asker, batch: Mapping[str, Any], form: str) -> bytes:
@@ -128,11 +65,11 @@ async def test_a_sheet_is_judged_row_by_row_confirmed_done_once_and_told_to_the_
 ) -> None:
     asker = await enter(Role.REQUESTER)
     shop = asker.shop
-    first, second, third, fourth = await _orders(shop, 10_000, 20_000, 3_000_000, 30_000)
+    first, second, third, fourth = await orders(shop, 10_000, 20_000, 3_000_000, 30_000)
     await a_payment(shop, order="TWO", amount=1_000)
     await a_payment(shop, order="TWO", amount=1_000)
     await a_refund(shop, fourth, 500)
-    given = _sheet(
+    given = sheet_of(
         "A1;10,00;BRL;;pedido do cliente;;x",
         "A2;1.234,56;BRL",
         "A2;tudo;BRL;R-2;;;;",
@@ -150,10 +87,10 @@ async def test_a_sheet_is_judged_row_by_row_confirmed_done_once_and_told_to_the_
         "1,23E+15;10,00;BRL",
         "A1;1,00;BRL;;birra",
     )
-    batch = await _judged(asker, settings, given)
+    batch = await judged(asker, settings, given)
     assert (batch["state"], batch["kind"], batch["rowsTotal"]) == ("JUDGED", "REFUNDS", 16), batch["problem"]
     assert (batch["written"], batch["ignored"]) == ("csv, Latin-1, divided by ;", "Setor")
-    assert _verdicts(batch) == [
+    assert verdicts(batch) == [
         (2, "GOES", None),
         (3, "REFUSED", "AMOUNT_EXCEEDS_REFUNDABLE"),
         (4, "GOES", None),
@@ -178,12 +115,12 @@ async def test_a_sheet_is_judged_row_by_row_confirmed_done_once_and_told_to_the_
         4,
         13,
     ]
-    (error,) = (await asker.ask(_CONFIRM, input={"batchId": batch["id"], "digest": "0" * 64}))["errors"]
+    (error,) = (await asker.ask(CONFIRM, input={"batchId": batch["id"], "digest": "0" * 64}))["errors"]
     assert error["code"] == "INVALID_INPUT"
     assert batch["needsAnother"] == "It is large: BRL 30215.00 in all."
     approver = await enter(Role.APPROVER, shop, holder="Bruno")
-    done = await _applied(approver, settings, batch)
-    assert [one[0] for one in _outcomes(done)] == [
+    done = await applied(approver, settings, batch)
+    assert [one[0] for one in outcomes(done)] == [
         *("ASKED", "REFUSED", "ASKED", "REFUSED", "ASKED", "REFUSED", "REFUSED", "REFUSED"),
         *("LEFT", "LEFT", "LEFT", "ASKED", "REFUSED", "REFUSED", "REFUSED", "REFUSED"),
     ]
@@ -196,7 +133,7 @@ async def test_a_sheet_is_judged_row_by_row_confirmed_done_once_and_told_to_the_
     )
     assert await Refund.filter(payment_id=second.id).count() == 1
     # Confirmed again, or worked off again, nothing more is done.
-    assert (await _confirmed(approver, batch))["errors"] == []
+    assert (await confirmed(approver, batch))["errors"] == []
     await jobs.batch(UUID(batch["id"]), settings)
     assert await Refund.all().count() == 5
     # The result follows the refunds to their end.
@@ -217,18 +154,18 @@ async def test_a_sheet_is_judged_row_by_row_confirmed_done_once_and_told_to_the_
     book = lines.understood(reading.read(await _fetched(asker, batch, "XLSX"), SheetKind.REFUNDS), SheetKind.REFUNDS)
     assert book.ignored == ["Setor"]
     # The same sheet twice: no row that was done is done again. The refund that failed has left room for another row.
-    again = await _judged(asker, settings, given, name="copy.csv")
+    again = await judged(asker, settings, given, name="copy.csv")
     assert again["digest"] == batch["digest"]
-    assert [one[1] for one in _verdicts(again)][:3] == ["DONE", "REFUSED", "DONE"]
+    assert [one[1] for one in verdicts(again)][:3] == ["DONE", "REFUSED", "DONE"]
     assert f"{two.reference} is FAILED" in again["rows"][2]["said"]
     assert again["needsAnother"] is None
-    done = await _applied(asker, settings, again)
+    done = await applied(asker, settings, again)
     assert [one["row"] for one in done["rows"] if one["outcome"] == "ASKED"] == [5]
     assert [one["outcome"] for one in done["rows"]].count("ALREADY") == 4
     assert await Refund.all().count() == 6
     # The same rows in another file are announced, too.
-    other = await _judged(asker, settings, _sheet("A1;10,00;BRL", "A3;30.000,00;BRL;R-3", "A2;9,00;BRL;R-3"))
-    assert [one[1] for one in _verdicts(other)] == ["DUPLICATE", "DONE", "REFUSED"], other["rows"]
+    other = await judged(asker, settings, sheet_of("A1;10,00;BRL", "A3;30.000,00;BRL;R-3", "A2;9,00;BRL;R-3"))
+    assert [one[1] for one in verdicts(other)] == ["DUPLICATE", "DONE", "REFUSED"], other["rows"]
     assert {one["node"]["id"] for one in (await asker.ask(_LIST))["edges"]} == {batch["id"], again["id"]}
     noted = await Deed.filter(object_kind="batch").values_list("operation", flat=True)
     assert {str(one) for one in noted} == {"batchCreate", "batchConfirm", "batchResultCreate"}
@@ -239,116 +176,16 @@ async def test_a_sheet_is_judged_row_by_row_confirmed_done_once_and_told_to_the_
     assert "平台订单号" in base64.b64decode(template["content"]).decode("utf-8-sig")
 
 
-async def test_a_large_sheet_takes_another_person_and_whoever_handed_it_in_is_never_that_person(
-    enter: Enter, settings: Settings
-) -> None:
-    boss = await enter(Role.ADMINISTRATOR, holder="Ana")
-    shop = boss.shop
-    approver = await enter(Role.APPROVER, shop, holder="Bruno")
-    await _orders(shop, 10_000, 10_000)
-    limits = await boss.ask(_LIMITS)
-    assert limits["rows"] == 50
-    amounts = [{"minorUnits": "400000", "currency": "BRL"}]
-    told = await boss.ask(_PROPOSE, input={"rows": 2, "amounts": amounts})
-    assert (told["errors"], told["change"]["loosens"]) == ([], False)
-    loose = await boss.ask(_PROPOSE, input={"rows": 3, "amounts": amounts})
-    assert loose["change"]["loosens"]
-    batch = await _judged(boss, settings, _sheet("A1;10,00;BRL", "A2;10,00;BRL"))
-    assert batch["needsAnother"] == "It is large: 2 rows (from 2 on)."
-    assert batch["isYours"]
-    (error,) = (await _confirmed(boss, batch))["errors"]
-    assert error["code"] == "FORBIDDEN"
-    assert "another person" in error["message"]
-    twin = await enter(Role.APPROVER, shop, holder="ana")  # the same name in another way
-    assert (await _confirmed(twin, batch))["errors"][0]["code"] == "FORBIDDEN"
-    support = await enter(Role.SUPPORT, shop, holder="Sol")
-    assert (await _confirmed(support, batch))["errors"][0]["code"] == "FORBIDDEN"
-    stranger = await enter(Role.ADMINISTRATOR, holder="Eve")
-    assert await stranger.ask(_SHOW, id=batch["id"]) is None
-    assert (await _confirmed(stranger, batch))["errors"][0]["code"] == "NOT_FOUND"
-    done = await _applied(approver, settings, batch)
-    assert (done["confirmedBy"], done["isYours"]) == ("Bruno", False)
-    assert {one.requested_by for one in await Refund.all()} == {"Ana"}
-    with pytest.raises(Exception, match="batches_other_people"):
-        await execute(
-            "UPDATE batches SET confirmed_by_id = party WHERE id = $1 AND by_two IS NOT NULL", UUID(batch["id"])
-        )
-
-
-async def test_a_large_sheet_that_is_cut_in_parts_is_as_large_as_it_was(enter: Enter, settings: Settings) -> None:
-    boss = await enter(Role.ADMINISTRATOR, holder="Ana")
-    shop = boss.shop
-    approver = await enter(Role.APPROVER, shop, holder="Bruno")
-    await _orders(shop, *[10_000] * 4)
-    amounts = [{"minorUnits": "400000", "currency": "BRL"}]
-    assert (await boss.ask(_PROPOSE, input={"rows": 3, "amounts": amounts}))["errors"] == []
-    # Handed in before either is confirmed, each by itself is small.
-    first = await _judged(boss, settings, _sheet("A1;10,00;BRL", "A2;10,00;BRL"))
-    second = await _judged(boss, settings, _sheet("A3;10,00;BRL"), name="junho.csv")
-    assert (first["needsAnother"], second["needsAnother"]) == (None, None)
-    await _applied(boss, settings, first)
-    (error,) = (await _confirmed(boss, second))["errors"]
-    assert error["code"] == "FORBIDDEN"
-    assert "3 rows (from 3 on), with what you confirmed alone within a day" in error["message"]
-    third = await _judged(boss, settings, _sheet("A4;10,00;BRL"), name="julho.csv")
-    assert "3 rows (from 3 on)" in third["needsAnother"]
-    for part in (second, third):
-        await _applied(approver, settings, part)
-    # Who registers payments, and no more, is shown no accounts of refunds: their result is not theirs to have made.
-    reach = reach_of((frozenset({Permission.READ, Permission.REGISTER_PAYMENT}), None))
-    clerk = Principal(uuid4(), shop.id, "clerk", reach, datetime.now(UTC) + timedelta(hours=1))
-    with pytest.raises(Forbidden, match="names accounts"):
-        await results.create(clerk, UUID(first["id"]), True, settings, CAUSE, told_in)
-    # What another person has confirmed is nobody's part.
-    await execute("UPDATE batches SET confirmed_at = now() - interval '25 hours' WHERE name = 'maio.csv'")
-    await a_payment(shop, amount=10_000, order="A5")
-    later = await _judged(boss, settings, _sheet("A5;10,00;BRL"), name="agosto.csv")
-    assert later["needsAnother"] is None
-    await _applied(boss, settings, later)
-
-
-async def test_a_part_that_somebody_confirmed_who_signed_in_by_ones_link_is_ones_own(
-    enter: Enter, settings: Settings
-) -> None:
-    boss = await enter(Role.ADMINISTRATOR, holder="Ana")
-    await _orders(boss.shop, *[10_000] * 3)
-    amounts = [{"minorUnits": "400000", "currency": "BRL"}]
-    assert (await boss.ask(_PROPOSE, input={"rows": 3, "amounts": amounts}))["errors"] == []
-    first = await _judged(boss, settings, _sheet("A1;10,00;BRL", "A2;10,00;BRL"))
-    second = await _judged(boss, settings, _sheet("A3;10,00;BRL"), name="junho.csv")
-    maker = (await Batch.get(id=UUID(first["id"]))).party
-    person, _ = await people.make(boss.shop.id, "Um", "um@example.com", [("REQUESTER", None)], "tester")
-    begun = await sessions.begin(person.id, 600, CAUSE, vouched_by=maker)
-    invented = await sessions.authenticate(begun.secret, 600.0)
-    assert invented is not None
-    await batches.confirm(invented, UUID(first["id"]), first["digest"], CAUSE)
-    (error,) = (await _confirmed(boss, second))["errors"]
-    assert "3 rows (from 3 on), with what you confirmed alone within a day" in error["message"]
-
-
-async def test_a_sheet_of_somebody_who_is_suspended_by_now_is_handed_in_anew(
-    enter: Enter, settings: Settings, owner_rows: OwnerRows
-) -> None:
-    boss = await enter(Role.ADMINISTRATOR, holder="Ana")
-    await _orders(boss.shop, 10_000)
-    sheet = await _judged(boss, settings, _sheet("A1;10,00;BRL"))
-    person, _ = await people.make(boss.shop.id, "Um", "um@example.com", [("REQUESTER", None)], "tester")
-    await owner_rows("UPDATE batches SET party = $1, created_by = 'Um <um@example.com>'", person.id)
-    await Person.filter(id=person.id).update(state=PersonState.SUSPENDED)
-    (error,) = (await _confirmed(boss, sheet))["errors"]
-    assert error["message"].startswith("Whoever handed it in is suspended")
-
-
 async def test_a_sheet_is_called_off_before_and_while_it_is_worked_off(enter: Enter, settings: Settings) -> None:
     asker = await enter(Role.REQUESTER)
-    await _orders(asker.shop, *[10_000] * 4)
-    batch = await _judged(asker, settings, _sheet(*(f"A{one};10,00;BRL" for one in range(1, 5))))
-    told = await asker.ask(_CANCEL, input={"batchId": batch["id"]})
+    await orders(asker.shop, *[10_000] * 4)
+    batch = await judged(asker, settings, sheet_of(*(f"A{one};10,00;BRL" for one in range(1, 5))))
+    told = await asker.ask(CANCEL, input={"batchId": batch["id"]})
     assert (told["batch"]["state"], told["batch"]["canceledBy"]) == ("CANCELED", "tester")
-    assert (await _confirmed(asker, batch))["errors"][0]["code"] == "INVALID_STATE"
+    assert (await confirmed(asker, batch))["errors"][0]["code"] == "INVALID_STATE"
     assert await Refund.all().count() == 0
-    batch = await _judged(asker, settings, _sheet(*(f"A{one};11,00;BRL" for one in range(1, 5))))
-    assert (await _confirmed(asker, batch))["errors"] == []
+    batch = await judged(asker, settings, sheet_of(*(f"A{one};11,00;BRL" for one in range(1, 5))))
+    assert (await confirmed(asker, batch))["errors"] == []
     row = await Batch.get(id=batch["id"])
     assert await batches.begun(row)
     assert not await batches.begun(await Batch.get(id=row.id))  # as long as its lease lasts
@@ -360,7 +197,7 @@ async def test_a_sheet_is_called_off_before_and_while_it_is_worked_off(enter: En
     await applying._one(turn, left[0], read.lines[0])
     async with following(asker, _FOLLOW, id=batch["id"]) as stream:
         await stream.until('"state":"APPLYING"')
-        told = await asker.ask(_CANCEL, input={"batchId": batch["id"]})
+        told = await asker.ask(CANCEL, input={"batchId": batch["id"]})
         assert told["batch"]["state"] == "CANCELED"
     followed = stream.text
     assert followed.index('"state":"APPLYING"') < followed.index('"state":"CANCELED"')
@@ -373,26 +210,26 @@ async def test_a_sheet_is_called_off_before_and_while_it_is_worked_off(enter: En
         await applying._one(turn, left[1], read.lines[1])
     await jobs.batch(row.id, settings)
     assert await Refund.all().count() == 1
-    found = await asker.ask(_SHOW, id=batch["id"])
+    found = await asker.ask(SHOW, id=batch["id"])
     assert [one["outcome"] for one in found["rows"]] == ["ASKED", None, None, None]
     result = (await _fetched(asker, batch, "CSV")).decode("utf-8-sig").splitlines()
     assert ["CANCELED" in one for one in result[1:]] == [False, True, True, True]
-    assert (await asker.ask(_CANCEL, input={"batchId": batch["id"]}))["errors"] == []  # again: nothing more
+    assert (await asker.ask(CANCEL, input={"batchId": batch["id"]}))["errors"] == []  # again: nothing more
 
 
 async def test_two_sheets_with_the_same_rows_at_once_refund_each_once(enter: Enter, settings: Settings) -> None:
     asker = await enter(Role.REQUESTER)
     other = await enter(Role.REQUESTER, asker.shop, holder="other")
-    await _orders(asker.shop, *[10_000] * 6)
+    await orders(asker.shop, *[10_000] * 6)
     said = [f"A{one};10,00;BRL" for one in range(1, 7)]
-    sheets = (_sheet(*said), _sheet(*said), _sheet("NONE;1,00;BRL", *said))
-    made = [await _judged(who, settings, one) for who, one in zip((asker, other, other), sheets, strict=True)]
+    sheets = (sheet_of(*said), sheet_of(*said), sheet_of("NONE;1,00;BRL", *said))
+    made = [await judged(who, settings, one) for who, one in zip((asker, other, other), sheets, strict=True)]
     assert all([row["verdict"] for row in one["rows"]][-6:] == ["GOES"] * 6 for one in made)
     for who, one in zip((asker, other, other), made, strict=True):
-        assert (await _confirmed(who, one))["errors"] == []
+        assert (await confirmed(who, one))["errors"] == []
     await asyncio.gather(*(jobs.batch(UUID(one["id"]), settings) for one in made))
     assert await Refund.all().count() == 6
-    done = [await asker.ask(_SHOW, id=one["id"]) for one in made]
+    done = [await asker.ask(SHOW, id=one["id"]) for one in made]
     assert [one["state"] for one in done] == ["DONE"] * 3
     came = [row["outcome"] for one in done for row in one["rows"]]
     assert came.count("ASKED") == 6
@@ -404,10 +241,10 @@ async def test_what_a_sheet_asked_for_before_it_died_is_said_to_be_its_own_and_n
 ) -> None:
     asker = await enter(Role.REQUESTER)
     other = await enter(Role.REQUESTER, asker.shop, holder="other")
-    await _orders(asker.shop, 10_000)
-    first, second = [await _judged(who, settings, _sheet("A1;10,00;BRL")) for who in (asker, other)]
+    await orders(asker.shop, 10_000)
+    first, second = [await judged(who, settings, sheet_of("A1;10,00;BRL")) for who in (asker, other)]
     for who, one in ((asker, first), (other, second)):
-        assert (await _confirmed(who, one))["errors"] == []
+        assert (await confirmed(who, one))["errors"] == []
     await jobs.batch(UUID(first["id"]), settings)
     # It died when the refund was there and the row's outcome was not.
     await owner_rows(
@@ -419,7 +256,7 @@ async def test_what_a_sheet_asked_for_before_it_died_is_said_to_be_its_own_and_n
         "UPDATE batches SET state = 'APPLYING', ended_at = NULL, due_at = now() WHERE id = $1", UUID(first["id"])
     )
     await asyncio.gather(*(jobs.batch(UUID(one["id"]), settings) for one in (second, first)))
-    done = [await asker.ask(_SHOW, id=one["id"]) for one in (first, second)]
+    done = [await asker.ask(SHOW, id=one["id"]) for one in (first, second)]
     assert [row["outcome"] for one in done for row in one["rows"]] == ["ASKED", "ALREADY"]
     assert await Refund.all().count() == 1
 
@@ -443,9 +280,9 @@ async def test_a_worker_that_dies_in_the_middle_is_gone_on_with_and_no_row_is_do
     enter: Enter, settings: Settings, own_database: Database
 ) -> None:
     asker = await enter(Role.REQUESTER)
-    await _orders(asker.shop, *[10_000] * 4)
-    batch = await _judged(asker, settings, _sheet(*(f"A{one};10,00;BRL" for one in range(1, 5))))
-    assert (await _confirmed(asker, batch))["errors"] == []
+    await orders(asker.shop, *[10_000] * 4)
+    batch = await judged(asker, settings, sheet_of(*(f"A{one};10,00;BRL" for one in range(1, 5))))
+    assert (await confirmed(asker, batch))["errors"] == []
     arguments = (own_database.application_url, batch["id"], settings.files)
     # Once before a row that is claimed is asked for, once before the outcome of one that was asked for is kept.
     for point, refunds in (("request.seen:2", 1), ("request.rung:2", 3)):
@@ -457,7 +294,7 @@ async def test_a_worker_that_dies_in_the_middle_is_gone_on_with_and_no_row_is_do
         assert await execute(ended, UUID(batch["id"])) == 1
         assert batch["id"] in {str(one["id"]) for one in await rows(DUE["batch"], 10)}
     await jobs.batch(UUID(batch["id"]), settings)
-    done = await asker.ask(_SHOW, id=batch["id"])
+    done = await asker.ask(SHOW, id=batch["id"])
     assert (done["state"], [one["outcome"] for one in done["rows"]]) == ("DONE", ["ASKED"] * 4)
     assert await Refund.all().count() == 4
 
@@ -483,13 +320,13 @@ async def test_payments_are_registered_from_a_sheet_and_those_that_are_there_are
             "E7,pix,PIX,70,BRL,2026/1/3",
         )
     )
-    batch = await _judged(asker, settings, given.encode("gb18030"), purpose="PAYMENT_BATCH")
+    batch = await judged(asker, settings, given.encode("gb18030"), purpose="PAYMENT_BATCH")
     assert batch["kind"] == "PAYMENTS"
     assert [one["verdict"] for one in batch["rows"]] == [
         *("GOES", "DONE", "REFUSED", "REFUSED", "REFUSED", "REFUSED", "REFUSED", "REFUSED", "GOES"),
     ], batch["rows"]
     assert await Payment.all().count() == 1
-    done = await _applied(asker, settings, batch)
+    done = await applied(asker, settings, batch)
     assert [one["outcome"] for one in done["rows"]] == ["REGISTERED", "ALREADY", *["REFUSED"] * 6, "REGISTERED"]
     made = await Payment.get(pse_reference="E2")
     assert (made.captured, made.tax_amount, made.order_reference, made.store_id) == (
@@ -505,7 +342,7 @@ async def test_payments_are_registered_from_a_sheet_and_those_that_are_there_are
     clerk = frozenset({Permission.REGISTER_PAYMENT})
     assert clerk & RULES[result.purpose].readers
     assert not clerk & RULES[Purpose.BATCH_RESULT].readers
-    again = await _judged(asker, settings, given.encode(), purpose="PAYMENT_BATCH", name="again.csv")
+    again = await judged(asker, settings, given.encode(), purpose="PAYMENT_BATCH", name="again.csv")
     assert [one["verdict"] for one in again["rows"]].count("DONE") == 3
     assert await Payment.all().count() == 3
     assert (await Payment.get(id=known.id)).captured == 5_000
@@ -515,19 +352,19 @@ async def test_a_file_that_is_no_sheet_fails_in_a_sentence_and_whoever_may_not_i
     enter: Enter, settings: Settings
 ) -> None:
     asker = await enter(Role.REQUESTER)
-    batch = await _judged(asker, settings, b"Pedido;Moeda\n1;BRL\n")
+    batch = await judged(asker, settings, b"Pedido;Moeda\n1;BRL\n")
     assert (batch["state"], batch["rowsTotal"]) == ("FAILED", None)
     assert "no column Amount" in batch["problem"]
     assert (await asker.ask(_RESULT, input={"batchId": batch["id"]}))["errors"][0]["code"] == "INVALID_STATE"
     support = await enter(Role.SUPPORT, asker.shop)
     about = {"purpose": "REFUND_BATCH", "name": "x.csv", "size": 1, "sha256": "0" * 64}
-    assert (await support.ask(_ANNOUNCE, input=about))["errors"][0]["code"] == "FORBIDDEN"
-    made = await asker.ask(_CREATE, input={"fileId": str(uuid4()), "idempotencyKey": a_key()})
+    assert (await support.ask(ANNOUNCE, input=about))["errors"][0]["code"] == "FORBIDDEN"
+    made = await asker.ask(CREATE, input={"fileId": str(uuid4()), "idempotencyKey": a_key()})
     assert made["errors"][0]["code"] == "NOT_FOUND"
     # Whoever handed it in is gone by the time it has its turn.
-    await _orders(asker.shop, 10_000)
-    batch = await _judged(asker, settings, _sheet("A1;10,00;BRL"))
-    assert (await _confirmed(asker, batch))["errors"] == []
+    await orders(asker.shop, 10_000)
+    batch = await judged(asker, settings, sheet_of("A1;10,00;BRL"))
+    assert (await confirmed(asker, batch))["errors"] == []
     await execute("UPDATE tokens SET revoked_at = now() WHERE merchant_id = $1", asker.shop.id)
     await jobs.batch(UUID(batch["id"]), settings)
     row = await Batch.get(id=batch["id"])
@@ -548,9 +385,9 @@ async def test_ten_thousand_rows_are_judged_in_so_many_statements(
         "'P' || n, 'B' || n, method, currency, captured, 0, 0, 0, 0, 0, captured_at, source, created_at, "
         "confirmed_at, confirmed_by FROM payments, generate_series(1, 9999) n WHERE order_reference = 'A1'"
     )
-    given = _sheet("A1;10,00;BRL", *(f"B{one};10,00;BRL" for one in range(1, 10_000)))
+    given = sheet_of("A1;10,00;BRL", *(f"B{one};10,00;BRL" for one in range(1, 10_000)))
     with caplog.at_level("DEBUG", logger="tortoise.db_client"):
-        batch = await _judged(asker, settings, given)
+        batch = await judged(asker, settings, given)
     assert (batch["rowsTotal"], batch["totals"][0]["rows"]) == (10_000, 10_000), batch["rows"][0]
     assert batch["needsAnother"] is not None
     assert statements(caplog) <= 120

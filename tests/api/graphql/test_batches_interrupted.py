@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,12 +21,11 @@ from domain.usage import quotas
 from jobs import batches as jobs
 from jobs import usage as usage_jobs
 from tests.api.conftest import Enter
-from tests.api.graphql.test_batches import _CANCEL, _SHOW, _applied, _confirmed, _judged, _orders, _outcomes, _sheet
+from tests.api.graphql.batches import CANCEL, SHOW, applied, confirmed, judged, orders, outcomes, sheet_of
 from tests.conftest import Database
 from tests.kit.factories import OwnerRows, a_refund
 from tests.kit.family import until
 from tests.kit.shops import connected
-from tests.kit.world import quick_settings
 from tests.sandbox.shops.erp import SECRET
 
 _REVOKED = """UPDATE tokens SET revoked_at = now()
@@ -35,46 +33,41 @@ WHERE id IN (SELECT token_id FROM grants WHERE merchant_id = $1 AND role = 'REQU
 _CLAIM = "UPDATE batch_rows SET claimed_at = now() WHERE batch_id = $1"
 
 
-@pytest.fixture(name="settings")
-def the_settings(tmp_path: Path) -> Settings:
-    return quick_settings(files=str(tmp_path / "files"))
-
-
 async def test_a_claimed_row_is_not_paid_beside_what_a_person_refunded_since(enter: Enter, settings: Settings) -> None:
     asker = await enter(Role.REQUESTER)
-    first, _ = await _orders(asker.shop, 10_000, 20_000)
-    batch = await _judged(asker, settings, _sheet("A1;10,00;BRL", "A2;10,00;BRL"))
-    assert (await _confirmed(asker, batch))["errors"] == []
+    first, _ = await orders(asker.shop, 10_000, 20_000)
+    batch = await judged(asker, settings, sheet_of("A1;10,00;BRL", "A2;10,00;BRL"))
+    assert (await confirmed(asker, batch))["errors"] == []
     await execute(_CLAIM, UUID(batch["id"]))  # and then the worker was killed
     await a_refund(asker.shop, first, 1_000)  # by a person, who sees that nothing happens
     await jobs.batch(UUID(batch["id"]), settings)
-    found = await asker.ask(_SHOW, id=batch["id"])
-    assert _outcomes(found) == [("LEFT", "LIKELY_DUPLICATE"), ("ASKED", None)]
+    found = await asker.ask(SHOW, id=batch["id"])
+    assert outcomes(found) == [("LEFT", "LIKELY_DUPLICATE"), ("ASKED", None)]
 
 
 async def test_a_sheet_that_was_called_off_in_the_middle_blocks_no_later_one(enter: Enter, settings: Settings) -> None:
     asker = await enter(Role.REQUESTER)
-    await _orders(asker.shop, 10_000)
-    batch = await _judged(asker, settings, _sheet("A1;10,00;BRL"))
-    assert (await _confirmed(asker, batch))["errors"] == []
+    await orders(asker.shop, 10_000)
+    batch = await judged(asker, settings, sheet_of("A1;10,00;BRL"))
+    assert (await confirmed(asker, batch))["errors"] == []
     await execute(_CLAIM, UUID(batch["id"]))
-    assert (await asker.ask(_CANCEL, input={"batchId": batch["id"]}))["errors"] == []
+    assert (await asker.ask(CANCEL, input={"batchId": batch["id"]}))["errors"] == []
     # For as long as its worker may be in the middle of it, it counts.
-    early = await _applied(asker, settings, await _judged(asker, settings, _sheet("A1;10,00;BRL;;;early")))
-    assert _outcomes(early) == [("LEFT", "LIKELY_DUPLICATE")]
+    early = await applied(asker, settings, await judged(asker, settings, sheet_of("A1;10,00;BRL;;;early")))
+    assert outcomes(early) == [("LEFT", "LIKELY_DUPLICATE")]
     await execute("UPDATE batches SET ended_at = now() - interval '1 hour' WHERE id = $1", UUID(batch["id"]))
-    late = await _applied(asker, settings, await _judged(asker, settings, _sheet("A1;10,00;BRL;;;late")))
-    assert _outcomes(late) == [("ASKED", None)]
+    late = await applied(asker, settings, await judged(asker, settings, sheet_of("A1;10,00;BRL;;;late")))
+    assert outcomes(late) == [("ASKED", None)]
 
 
 async def test_what_a_sheet_is_asking_for_this_moment_a_shop_does_not_ask_for_beside_it(
     enter: Enter, settings: Settings
 ) -> None:
     asker = await enter(Role.REQUESTER)
-    await _orders(asker.shop, 10_000)
+    await orders(asker.shop, 10_000)
     shop = await connected(asker.shop, ShopKind.GENERIC, {"webhook_secret": SECRET})
-    batch = await _judged(asker, settings, _sheet("A1;10,00;BRL"))
-    assert (await _confirmed(asker, batch))["errors"] == []
+    batch = await judged(asker, settings, sheet_of("A1;10,00;BRL"))
+    assert (await confirmed(asker, batch))["errors"] == []
     await execute(_CLAIM, UUID(batch["id"]))  # and it is about to be asked for
     said = SaidRefund("R-1", order="A1", amount=Money(1_000, "BRL"))
     row = await settle.take_in(shop, said, "meanwhile")
@@ -97,9 +90,9 @@ async def test_whoever_may_not_any_more_sends_no_further_row_and_each_says_why(
 ) -> None:
     asker = await enter(Role.REQUESTER)
     reader = await enter(Role.ADMIN, asker.shop)
-    payments = await _orders(asker.shop, *[10_000] * 4)
-    batch = await _judged(asker, settings, _sheet(*(f"A{one};10,00;BRL" for one in range(1, 5))))
-    assert (await _confirmed(asker, batch))["errors"] == []
+    payments = await orders(asker.shop, *[10_000] * 4)
+    batch = await judged(asker, settings, sheet_of(*(f"A{one};10,00;BRL" for one in range(1, 5))))
+    assert (await confirmed(asker, batch))["errors"] == []
     holder = await asyncpg.connect(own_database.owner_url)
     held = holder.transaction()
     await held.start()
@@ -117,9 +110,9 @@ async def test_whoever_may_not_any_more_sends_no_further_row_and_each_says_why(
     await held.rollback()
     await working
     await holder.close()
-    found = await reader.ask(_SHOW, id=batch["id"])
+    found = await reader.ask(SHOW, id=batch["id"])
     assert found["state"] == state
-    assert _outcomes(found) == [("ASKED", None), ("ASKED", None), ("REFUSED", code), ("REFUSED", code)]
+    assert outcomes(found) == [("ASKED", None), ("ASKED", None), ("REFUSED", code), ("REFUSED", code)]
     assert await Refund.all().count() == 2
 
 
@@ -128,9 +121,9 @@ async def test_a_hard_quota_that_is_reached_in_the_middle_of_a_sheet_stops_the_n
 ) -> None:
     asker = await enter(Role.REQUESTER)
     shop = asker.shop
-    await _orders(shop, *[10_000] * 5)
-    first = await _judged(asker, settings, _sheet("A1;10,00;BRL", "A2;10,00;BRL", "A3;10,00;BRL"))
-    second = await _judged(asker, settings, _sheet("A4;10,00;BRL"))
+    await orders(shop, *[10_000] * 5)
+    first = await judged(asker, settings, sheet_of("A1;10,00;BRL", "A2;10,00;BRL", "A3;10,00;BRL"))
+    second = await judged(asker, settings, sheet_of("A4;10,00;BRL"))
     two = {"REFUNDS": {"limit": 2, "hard": True}}
     given: dict[str, Any] = {
         "plan": "STARTER",
@@ -141,15 +134,15 @@ async def test_a_hard_quota_that_is_reached_in_the_middle_of_a_sheet_stops_the_n
     }
     await UsagePlan.create(id=uuid4(), merchant_id=shop.id, **given)
     await quotas.refresh()
-    assert (await _confirmed(asker, first))["errors"] == []
+    assert (await confirmed(asker, first))["errors"] == []
     await jobs.batch(UUID(first["id"]), settings)
-    found = await asker.ask(_SHOW, id=first["id"])
-    assert [one for one, _ in _outcomes(found)] == ["ASKED"] * 3, "What was begun goes on, above the quota as well."
+    found = await asker.ask(SHOW, id=first["id"])
+    assert [one for one, _ in outcomes(found)] == ["ASKED"] * 3, "What was begun goes on, above the quota as well."
     await usage_jobs.count()
     await quotas.refresh()
-    (said,) = (await _confirmed(asker, second))["errors"]
+    (said,) = (await confirmed(asker, second))["errors"]
     assert said["code"] == "QUOTA_EXCEEDED"
-    assert (await _confirmed(asker, first))["errors"] == [], "It was confirmed, and the answer may have been lost."
+    assert (await confirmed(asker, first))["errors"] == [], "It was confirmed, and the answer may have been lost."
     # The month turns, and nobody has asked anew yet: what is remembered has its end.
     (above,) = quotas._above[shop.id]
     quotas.check(shop.id, "batchConfirm", above.renews_at)
@@ -158,7 +151,7 @@ async def test_a_hard_quota_that_is_reached_in_the_middle_of_a_sheet_stops_the_n
     # And what was counted is the old one's.
     await owner_rows("UPDATE usage_months SET month = month - interval '1 month' WHERE merchant_id = $1", shop.id)
     await quotas.refresh()
-    assert (await _confirmed(asker, second))["errors"] == []
+    assert (await confirmed(asker, second))["errors"] == []
     await jobs.batch(UUID(second["id"]), settings)
-    found = await asker.ask(_SHOW, id=second["id"])
-    assert [one for one, _ in _outcomes(found)] == ["ASKED"]
+    found = await asker.ask(SHOW, id=second["id"])
+    assert [one for one, _ in outcomes(found)] == ["ASKED"]

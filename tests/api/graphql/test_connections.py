@@ -1,32 +1,23 @@
 """An account at a PSE from its application to the first refund, as two people do it; and what each of them may not."""
 
-import asyncio
-import hashlib
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 
-from api.http import masked
 from domain.access.tokens import Role
 from domain.cause import Cause
 from domain.connections.connections import credentials_believed
-from domain.files import content
-from domain.models import Connection, File, OnboardingStep
+from domain.models import Connection, OnboardingStep
 from domain.models.applications import DocumentKind
 from domain.models.connections import ConnectionState
 from domain.onboarding import applications
 from domain.platform.database import transaction
-from domain.platform.secrets import Unsealable
 from tests.api.conftest import Asker, Enter
+from tests.api.graphql.papers import get, upload
 from tests.api.graphql.test_one_person_alone import a_signed_in, a_token
 from tests.kit.factories import KEY, OwnerRows
-from tests.kit.world import quick_settings
 
-PDF = b"%PDF-1.7 licence"
 FIELDS = {
     "client_id": "app",
     "base_url": "https://pix.example.com/api/v2",
@@ -50,20 +41,6 @@ async def _create(asker: Asker, key: str | None = None, **changed: Any) -> Any:
     return await _do(asker, "connectionCreate", {**wanted, **changed}, "ConnectionCreateInput")
 
 
-async def _announce(asker: Asker, data: bytes, **changed: Any) -> Any:
-    wanted = {"purpose": "ONBOARDING_DOCUMENT", "name": "licença nº 1.pdf", "size": len(data)}
-    query = """mutation M($input: FileAnnounceInput!) { fileAnnounce(input: $input) {
-      file { id downloadPath } uploadPath errors { ... on Error { code message path } } } }"""
-    return await asker.ask(query, input={**wanted, "sha256": hashlib.sha256(data).hexdigest(), **changed})
-
-
-async def _upload(asker: Asker, data: bytes = PDF) -> str:
-    told = await _announce(asker, data)
-    answer = await asker.http.put(asker.url + told["uploadPath"], content=data)
-    assert answer.status_code == 201, answer.text
-    return str(told["file"]["id"])
-
-
 async def _step(asker: Asker, name: str, connection: str, comment: str | None = None, **more: Any) -> Any:
     type_ = "ConnectionReviewInput" if more else "ConnectionStepInput"
     return await _do(asker, name, {"connectionId": connection, "comment": comment, **more}, type_)
@@ -72,7 +49,7 @@ async def _step(asker: Asker, name: str, connection: str, comment: str | None = 
 async def _hand_in_all(asker: Asker, connection: str) -> Any:
     told: Any = None
     for kind in DocumentKind:
-        given = {"connectionId": connection, "kind": kind.value, "fileId": await _upload(asker)}
+        given = {"connectionId": connection, "kind": kind.value, "fileId": await upload(asker)}
         told = await _do(asker, "connectionDocumentHandIn", given, "ConnectionDocumentInput")
         assert told["errors"] == []
     return told
@@ -100,14 +77,14 @@ async def test_two_people_take_an_account_from_draft_to_the_sandbox(enter: Enter
     own = await _step(ana, "connectionReview", draft["id"], decision="START")
     assert own["errors"][0]["code"] == "FORBIDDEN"
     await _step(rui, "connectionReview", draft["id"], decision="START")
-    late = {"connectionId": draft["id"], "kind": "BANK_PROOF", "fileId": await _upload(ana)}
+    late = {"connectionId": draft["id"], "kind": "BANK_PROOF", "fileId": await upload(ana)}
     assert (await _do(ana, "connectionDocumentHandIn", late, "ConnectionDocumentInput"))["errors"][0]["code"] == (
         "INVALID_STATE"
     )
     silent = await _step(rui, "connectionReview", draft["id"], decision="ASK_FOR_MORE")
     assert silent["errors"][0]["path"] == ["input", "comment"]
     await _step(rui, "connectionReview", draft["id"], "The licence has expired.", decision="ASK_FOR_MORE")
-    newer = {"connectionId": draft["id"], "kind": "BUSINESS_LICENCE", "fileId": await _upload(ana)}
+    newer = {"connectionId": draft["id"], "kind": "BUSINESS_LICENCE", "fileId": await upload(ana)}
     documents = (await _do(ana, "connectionDocumentHandIn", newer, "ConnectionDocumentInput"))["application"]
     assert len(documents["documents"]) == len(DocumentKind)
     await _step(ana, "connectionSubmit", draft["id"])
@@ -262,7 +239,7 @@ async def test_who_applied_does_not_review_it_by_another_token_of_theirs(enter: 
 
 async def test_another_merchant_finds_no_connection_document_or_file(enter: Enter) -> None:
     ana, foreign = await enter(holder="Ana"), await enter(holder="Eva")
-    connection, file = await _submitted(ana), await _upload(ana)
+    connection, file = await _submitted(ana), await upload(ana)
     assert (await _step(foreign, "connectionSuspend", connection, "We want it."))["errors"][0]["code"] == "NOT_FOUND"
     theirs = str((await _create(foreign))["application"]["id"])
     stolen = {"connectionId": theirs, "kind": "BANK_PROOF", "fileId": file}
@@ -273,70 +250,8 @@ async def test_another_merchant_finds_no_connection_document_or_file(enter: Ente
     assert said == unknown
     assert said["errors"][0]["code"] == "INVALID_INPUT"
     assert await foreign.ask("query Q($id: ID!) { connectionApplication(id: $id) { id } }", id=connection) is None
-    looks = [await _get(foreign, path) for path in (f"/files/{file}", f"/files/{uuid4()}")]
+    looks = [await get(foreign, path) for path in (f"/files/{file}", f"/files/{uuid4()}")]
     assert [look.status_code for look in looks] == [404, 404]
-
-
-async def _get(asker: Asker, path: str) -> httpx.Response:
-    return await asker.http.get(asker.url + path, headers={"Authorization": f"Bearer {asker.token}"})
-
-
-async def test_a_file_comes_back_as_an_attachment_to_those_who_may_read_it(enter: Enter) -> None:
-    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
-    told = await _announce(ana, PDF)
-    await ana.http.put(ana.url + told["uploadPath"], content=PDF)
-    given = await _get(ana, told["file"]["downloadPath"])
-    assert (given.content, given.headers["content-type"]) == (PDF, "application/pdf")
-    assert given.headers["content-disposition"] == "attachment; filename*=UTF-8''licen%C3%A7a%20n%C2%BA%201.pdf"
-    assert given.headers["x-content-type-options"] == "nosniff"
-    support = await enter(Role.SUPPORT, ana.shop)
-    assert (await _get(support, told["file"]["downloadPath"])).status_code == 404
-    assert (await ana.http.get(ana.url + told["file"]["downloadPath"])).status_code == 401
-    refused = await _announce(support, PDF)
-    assert refused["errors"][0]["code"] == "FORBIDDEN"
-    assert masked(told["uploadPath"]) == "/files/upload/[redacted]"
-
-
-@pytest.mark.parametrize(
-    ("sent", "status"),
-    [
-        (PDF[:-1], 422),
-        (PDF + b"!", 422),
-        (PDF[:-1] + b"!", 422),
-        (PDF, 201),
-    ],
-)
-async def test_only_the_bytes_that_were_announced_come_in(enter: Enter, sent: bytes, status: int) -> None:
-    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
-    path = ana.url + (await _announce(ana, PDF))["uploadPath"]
-    assert (await ana.http.put(path, content=sent)).status_code == status
-    assert (await ana.http.put(path, content=PDF)).status_code == (404 if status == 201 else 201), (
-        "A ticket is good once, and a mistake does not use it up."
-    )
-
-
-async def test_what_is_no_document_is_refused_whatever_its_name_says(enter: Enter) -> None:
-    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
-    script = b"<script>alert(1)</script>"
-    told = await _announce(ana, script)
-    answer = await ana.http.put(ana.url + told["uploadPath"], content=script)
-    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (422, "INVALID_INPUT")
-    assert "PDF" in answer.json()["errors"][0]["message"]
-    assert (await _announce(ana, PDF, size=10 * 1024 * 1024 + 1))["errors"][0]["path"] == ["input", "size"]
-    assert (await _announce(ana, PDF, name="a\nb"))["errors"][0]["path"] == ["input", "name"]
-    assert (await _announce(ana, PDF, sha256="x"))["errors"][0]["path"] == ["input", "sha256"]
-
-
-async def test_what_lies_in_the_folder_is_sealed_for_its_own_file(enter: Enter, tmp_path: Path) -> None:
-    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
-    one, other = await _upload(ana), await _upload(ana)
-    folder, settings = tmp_path / "files", quick_settings(files=str(tmp_path / "files"))
-    assert PDF not in (folder / one).read_bytes()
-    (folder / one).write_bytes((folder / other).read_bytes())
-    with pytest.raises(Unsealable):
-        await content.get(settings, await File.get(id=UUID(one)))
-    assert (await _get(ana, f"/files/{one}")).status_code == 503
-    assert await File.filter(id=UUID(one), media_type="application/pdf").exists()
 
 
 async def test_a_draft_takes_no_payment_and_a_suspended_one_takes_it_and_waits(enter: Enter) -> None:
@@ -357,24 +272,3 @@ async def test_a_draft_takes_no_payment_and_a_suspended_one_takes_it_and_waits(e
     assert refused["errors"] == [{"code": "INVALID_STATE", "path": ["input", "connectionId"]}]
     await Connection.filter(id=ana.shop.connection.id).update(state=ConnectionState.SUSPENDED)
     assert (await ana.ask(register, input=given))["errors"] == []
-
-
-async def test_while_an_upload_stalls_its_ticket_lets_nobody_else_in(
-    enter: Enter,
-) -> None:
-    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
-    path = ana.url + (await _announce(ana, PDF))["uploadPath"]
-    begun, go_on = asyncio.Event(), asyncio.Event()
-
-    async def slowly() -> AsyncIterator[bytes]:
-        yield PDF[:4]
-        begun.set()
-        await go_on.wait()
-        yield PDF[4:]
-
-    first = asyncio.create_task(ana.http.put(path, content=slowly()))
-    await begun.wait()
-    await asyncio.sleep(0.1)
-    second = await ana.http.put(path, content=PDF)
-    go_on.set()
-    assert (second.status_code, (await first).status_code) == (409, 201)

@@ -15,6 +15,7 @@ from domain.models.ledger import Account
 from domain.platform.database import for_all, rows, transaction
 from domain.pse.vocabulary import Succeeded
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
+from tests.kit.lines import balance
 
 T = TypeVar("T")
 pytestmark = pytest.mark.usefixtures("books")
@@ -35,10 +36,6 @@ async def _alone(work: Coroutine[Any, Any, T]) -> T:
     return await asyncio.create_task(asked(), context=contextvars.Context())
 
 
-async def _balance(shop: Shop, account: Account) -> int:
-    return sum(one.balance for one in await ledger.balances(shop.id) if one.account is account)
-
-
 async def test_balances_are_the_same_whatever_part_of_the_ledger_lies_behind_a_checkpoint() -> None:
     shop, other = await a_shop(), await a_shop(name="Outra")
     today = datetime.now(UTC).date()
@@ -56,7 +53,7 @@ async def test_balances_are_the_same_whatever_part_of_the_ledger_lies_behind_a_c
         assert [await ledger.balances(shop.id, **one) for one in asked] == before
     assert before[0]
     await _day(shop)
-    assert await _balance(shop, Account.SALES_RETURNS) == 3 * 820
+    assert await balance(shop, Account.SALES_RETURNS) == 3 * 820
     assert await invariants.check() == []
 
 
@@ -69,7 +66,7 @@ async def test_what_an_open_transaction_has_booked_is_never_left_out() -> None:
         await _alone(_day(shop))  # by another process, as it were
         assert await _alone(checkpoints.cut(patience_seconds=0.1)) == 0, "An entry with a lower id is not there yet."
     assert await checkpoints.cut() > 0
-    assert await _balance(shop, Account.SALES_RETURNS) == 500 + 2 * 820
+    assert await balance(shop, Account.SALES_RETURNS) == 500 + 2 * 820
     assert await invariants.check() == []
 
 

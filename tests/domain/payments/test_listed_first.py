@@ -8,7 +8,7 @@ from domain.access.tokens import Role
 from domain.connections import connections
 from domain.connections.connections import NewConnection
 from domain.models import Connection, Payment, Store
-from domain.payments import register, withdrawals
+from domain.payments import listed_payments, register, withdrawals
 from domain.payments.register import NewPayment
 from domain.problems import InvalidInput
 from domain.pse.vocabulary import CapturedPayment
@@ -45,7 +45,7 @@ async def _withdraw(shop: Shop, payment: Payment) -> None:
 async def _a_listed_one() -> tuple[Shop, Payment]:
     shop = await a_shop()
     known = _listed(await a_payment(await a_shop(name="another merchant")))
-    (payment_id,) = await register.register_listed(shop.connection, [known], "listing")
+    (payment_id,) = await listed_payments.register(shop.connection, [known], "listing")
     return shop, await Payment.get(id=payment_id)
 
 
@@ -72,6 +72,6 @@ async def test_a_payment_is_registered_on_one_connection_of_a_merchant_until_it_
     new = _new(payment, second)
     with pytest.raises(InvalidInput, match="connection pix-main already"):
         await register.register(shop.id, new, a_key(), CAUSE, KEY)
-    assert await register.register_listed(second, [_listed(payment)], "listing") == []
+    assert await listed_payments.register(second, [_listed(payment)], "listing") == []
     await _withdraw(shop, payment)
     assert (await register.register(shop.id, new, a_key(), CAUSE, KEY)).payment.connection_id == second.id

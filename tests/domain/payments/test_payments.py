@@ -9,7 +9,7 @@ from domain.books import ledger
 from domain.models import Payment, Store
 from domain.models.ledger import Account
 from domain.money import Money
-from domain.payments import register
+from domain.payments import listed_payments, register
 from domain.payments.register import NewPayment, Tax
 from domain.problems import InvalidInput
 from domain.pse.vocabulary import CapturedPayment, Method
@@ -44,8 +44,8 @@ async def test_the_listing_registers_each_payment_once_in_the_store_of_its_key()
     shop = await a_shop()
     await Store.create(id=shop.id, merchant_id=shop.id, code="rj", name="Rio", payee_key="rj@loja")
     listed = [_listed("E1"), _listed("E2", key="rj@loja"), _listed("E3", key="nobody@loja"), _listed("E4", key=None)]
-    assert len(await register.register_listed(shop.connection, listed, "r")) == 4
-    assert await register.register_listed(shop.connection, listed, "r") == []
+    assert len(await listed_payments.register(shop.connection, listed, "r")) == 4
+    assert await listed_payments.register(shop.connection, listed, "r") == []
     stores = {row.pse_reference: row.store_id for row in await Payment.all()}
     assert stores == {"E1": shop.store.id, "E2": shop.id, "E3": shop.store.id, "E4": shop.store.id}
     assert (await _balances(shop))[Account.PSE_CLEARING] == 40_000
@@ -53,7 +53,7 @@ async def test_the_listing_registers_each_payment_once_in_the_store_of_its_key()
 
 async def test_the_merchant_completes_what_the_listing_registered_with_its_tax() -> None:
     shop, reference = await a_shop(), an_e2eid()
-    (payment_id,) = await register.register_listed(shop.connection, [_listed(reference)], "r")
+    (payment_id,) = await listed_payments.register(shop.connection, [_listed(reference)], "r")
     refund = await a_refund(shop, await Payment.get(id=payment_id), 2_000)
     done = await register.register(shop.id, _new(shop, reference), a_key(), CAUSE, KEY)
     assert (done.payment.id, done.payment.tax_amount, done.payment.order_reference) == (payment_id, 1_525, "order-7")
@@ -69,13 +69,13 @@ async def test_the_merchant_completes_what_the_listing_registered_with_its_tax()
 async def test_the_listing_changes_nothing_of_what_the_merchant_registered() -> None:
     shop, reference = await a_shop(), an_e2eid()
     done = await register.register(shop.id, _new(shop, reference), a_key(), CAUSE, KEY)
-    assert await register.register_listed(shop.connection, [_listed(reference)], "r") == []
+    assert await listed_payments.register(shop.connection, [_listed(reference)], "r") == []
     assert (await Payment.get(id=done.payment.id)).tax_amount == 1_525
 
 
 async def test_a_payment_is_not_completed_twice_or_with_another_amount() -> None:
     shop, reference = await a_shop(), an_e2eid()
-    await register.register_listed(shop.connection, [_listed(reference)], "r")
+    await listed_payments.register(shop.connection, [_listed(reference)], "r")
     with pytest.raises(InvalidInput, match="registered"):
         await register.register(shop.id, _new(shop, reference, 9_000), a_key(), CAUSE, KEY)
     await register.register(shop.id, _new(shop, reference), a_key(), CAUSE, KEY)

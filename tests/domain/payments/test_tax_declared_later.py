@@ -15,7 +15,7 @@ from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
 from domain.models.refunds import State
 from domain.money import Money
-from domain.payments import register
+from domain.payments import listed_payments, register
 from domain.payments.refundable import shares
 from domain.payments.register import NewPayment, Tax
 from domain.pse.vocabulary import CapturedPayment, Declined, Method, Succeeded
@@ -28,7 +28,7 @@ CAPTURED, TAX = 10_000, 1_525
 
 async def _listed(shop: Shop) -> Payment:
     found = CapturedPayment(an_e2eid(), Method.PIX, Money(CAPTURED, "BRL"), datetime.now(UTC), None, None)
-    (payment_id,) = await register.register_listed(shop.connection, [found], "listing")
+    (payment_id,) = await listed_payments.register(shop.connection, [found], "listing")
     return await Payment.get(id=payment_id)
 
 

@@ -9,7 +9,7 @@ from domain import invariants
 from domain.findings.findings import FindingKind
 from domain.models import Finding, Payment, SettlementLine
 from domain.money import Money
-from domain.payments import register
+from domain.payments import listed_payments
 from domain.problems import NotRefundable
 from domain.pse import registry
 from domain.pse.vocabulary import CapturedPayment, Method
@@ -83,7 +83,7 @@ async def test_a_payment_that_the_listing_registers_finds_what_was_told() -> Non
     listed = pix_of(reference, pix_refund("med1", 10_000, kind="MED_FRAUDE"))
     await run_pix(shop, listed)
     found = CapturedPayment(reference, Method.PIX, Money(10_000, "BRL"), datetime.now(UTC), None, None)
-    (payment_id,) = await register.register_listed(shop.connection, [found], "listing")
+    (payment_id,) = await listed_payments.register(shop.connection, [found], "listing")
     assert (await Payment.get(id=payment_id)).taken_by_bank == 10_000
     for _ in range(2):
         await run_pix(shop, listed)

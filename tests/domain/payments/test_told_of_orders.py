@@ -9,7 +9,7 @@ import pytest
 from domain import invariants
 from domain.models import Payment, SettlementLine
 from domain.money import Money
-from domain.payments import register
+from domain.payments import listed_payments
 from domain.pse import registry
 from domain.pse.vocabulary import CapturedPayment, Method
 from domain.reconciliation import to_repeat
@@ -65,7 +65,7 @@ async def test_a_listed_payment_takes_it_in_when_the_merchant_tells_its_order(ki
     shop, other = await _shop()
     await a_night(shop, _of_order(other, kind))
     found = CapturedPayment("P-1", Method.PIX, Money(20_000, "BRL"), datetime.now(UTC), None, None)
-    (payment_id,) = await register.register_listed(shop.connection, [found], "listing")
+    (payment_id,) = await listed_payments.register(shop.connection, [found], "listing")
     assert (await Payment.get(id=payment_id)).taken_by_bank == 0
     payment = await _registered(shop, reference="P-1")
     assert (payment.id, payment.taken_by_bank + payment.charged_back) == (payment_id, 4_000)
@@ -76,7 +76,7 @@ async def test_a_listed_payment_takes_it_in_when_the_merchant_tells_its_order(ki
 async def test_a_line_that_may_be_of_a_refund_of_ours_is_left_to_the_night() -> None:
     shop, other = await _shop()
     found = CapturedPayment("P-1", Method.PIX, Money(20_000, "BRL"), datetime.now(UTC), None, None)
-    (payment_id,) = await register.register_listed(shop.connection, [found], "listing")
+    (payment_id,) = await listed_payments.register(shop.connection, [found], "listing")
     refund = await a_refund(shop, await Payment.get(id=payment_id), 3_000)
     line = {**_of_order(other, reference=refund.reference), "amount": 3_000}
     await a_night(shop, line)

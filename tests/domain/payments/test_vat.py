@@ -9,7 +9,7 @@ from domain.access.tokens import Role
 from domain.findings.findings import FindingKind
 from domain.models import Finding, Payment
 from domain.money import Money
-from domain.payments import register
+from domain.payments import listed_payments, register
 from domain.payments.register import NewPayment, Tax
 from domain.pse.vocabulary import CapturedPayment, Method, Returned, Succeeded
 from domain.refunds import by_hand
@@ -29,7 +29,7 @@ async def _flagged() -> list[int]:
 async def test_vat_that_is_declared_after_a_refund_was_proven_is_to_be_taken_back() -> None:
     shop = await a_shop()
     found = CapturedPayment(an_e2eid(), Method.PIX, Money(10_000, "BRL"), datetime.now(UTC), None, None)
-    (payment_id,) = await register.register_listed(shop.connection, [found], "listing")
+    (payment_id,) = await listed_payments.register(shop.connection, [found], "listing")
     payment = await Payment.get(id=payment_id)
     proven, unproven = await a_refund(shop, payment, 4_000), await a_refund(shop, payment, 1_000)
     for refund in (proven, unproven):

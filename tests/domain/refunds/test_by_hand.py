@@ -6,7 +6,6 @@ import pytest
 
 from domain import invariants
 from domain.access.tokens import Role
-from domain.books import ledger
 from domain.models import Payment, Refund, Settlement
 from domain.models.ledger import Account
 from domain.models.refunds import State
@@ -25,7 +24,7 @@ from tests.domain.refunds.destination.test_destinations import CPF, given
 from tests.kit.days import utc_today
 from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_payment, a_person, a_refund, a_shop, a_yes, an_answer
 from tests.kit.lab_connector import Lab
-from tests.kit.lines import open_findings
+from tests.kit.lines import balance, open_findings
 from tests.kit.world import World, a_sandbox, a_shop_at, quick_settings
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -43,16 +42,12 @@ async def _taken() -> tuple[Shop, Payment, Refund]:
     return shop, payment, await by_hand.take(a_person(shop, "ana", Role.ACCOUNTING), refund.id, WHY, CAUSE)
 
 
-async def _balance(shop: Shop, account: Account) -> int:
-    return sum(row.balance for row in await ledger.balances(shop.id) if row.account is account)
-
-
 async def test_a_bank_transfer_is_booked_against_the_bank_and_expects_no_report_line() -> None:
     shop, payment, refund = await _taken()
     done = (await by_hand.settle(a_person(shop, "ana", Role.ACCOUNTING), refund.id, _transfer(), CAUSE)).refund
     await payment.refresh_from_db()
     assert (done.state, payment.refunded, payment.reserved) == (State.SUCCEEDED, 4_000, 0)
-    assert (await _balance(shop, Account.BANK), await _balance(shop, Account.PSE_CLEARING)) == (-4_000, 10_000)
+    assert (await balance(shop, Account.BANK), await balance(shop, Account.PSE_CLEARING)) == (-4_000, 10_000)
     kept = await Settlement.get(refund_id=refund.id)
     assert (kept.file_type, kept.settled_by, done.paid_by_bank_transfer) == ("application/pdf", "ana", True)
     assert await invariants.check() == []
@@ -63,7 +58,7 @@ async def test_a_transfer_that_comes_back_comes_back_to_the_bank() -> None:
     await by_hand.settle(a_person(shop, "ana", Role.ACCOUNTING), refund.id, _transfer(), CAUSE)
     await record(refund.id, Returned("CLOSED", "The account was closed."), Source(Door.PERSON), CAUSE)
     await payment.refresh_from_db()
-    assert (await _balance(shop, Account.BANK), payment.refunded) == (0, 0)
+    assert (await balance(shop, Account.BANK), payment.refunded) == (0, 0)
     assert await invariants.check() == []
 
 
@@ -72,7 +67,7 @@ async def test_paid_in_the_back_office_is_booked_at_the_pse_with_its_reference()
     evidence = Evidence(Way.PSE_BACK_OFFICE, "D-77", utc_today(-1))
     done = (await by_hand.settle(a_person(shop, "ana", Role.ACCOUNTING), refund.id, evidence, CAUSE)).refund
     assert (done.state, done.pse_refund_reference) == (State.SUCCEEDED, "D-77")
-    assert (await _balance(shop, Account.BANK), await _balance(shop, Account.PSE_CLEARING)) == (0, 6_000)
+    assert (await balance(shop, Account.BANK), await balance(shop, Account.PSE_CLEARING)) == (0, 6_000)
 
 
 async def test_what_may_be_at_the_pse_cannot_be_taken_off_the_wire() -> None:

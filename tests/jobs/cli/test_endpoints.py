@@ -18,7 +18,7 @@ from domain.deliveries.opened import address_of
 from domain.models import AlertRule, Endpoint
 from domain.pse.vocabulary import Succeeded
 from jobs import deliveries
-from jobs.cli.nights import folded
+from jobs.cli.printing import folded
 from jobs.deliveries import Tools
 from jobs.wire.abroad import Abroad
 from tests.conftest import Database

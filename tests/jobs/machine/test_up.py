@@ -83,13 +83,6 @@ def _wait_until_it_serves(home: Path, process: subprocess.Popen[str]) -> None:
     assert "serves at" in process.stdout.readline(), (home / _WORDS).read_text()
 
 
-def _wait_for(path: Path) -> None:
-    give_up = time.monotonic() + _SECONDS_MAX
-    while not path.exists():
-        assert time.monotonic() < give_up, f"{path.name} was not written"
-        time.sleep(0.1)
-
-
 # What stands around the merchant on that day: a shop, a sheet, channels, and a server of its own.
 _AROUND = (
     "its status stands on the order in Shopify: estorno-succeeded",

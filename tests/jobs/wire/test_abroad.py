@@ -15,14 +15,14 @@ from domain.models.deliveries import EndpointKind
 from domain.problems import InvalidInput
 from jobs.wire import abroad
 from jobs.wire.abroad import Abroad, NotReplied, Replied, kept
-from tests.jobs.wire.test_outside import HOSTILE, LEADS_INSIDE, Network, network  # noqa: F401
+from tests.jobs.wire.hostile import HOSTILE, LEADS_INSIDE, Network
 from tests.kit.factories import CAUSE, KEY, a_person, a_shop
 from tests.kit.receiver import receiving
 
 pytestmark = pytest.mark.usefixtures("books")
 
 
-async def test_no_hostile_address_is_connected_to_whatever_its_name_resolves_to(network: Network) -> None:  # noqa: F811
+async def test_no_hostile_address_is_connected_to_whatever_its_name_resolves_to(network: Network) -> None:
     urls = [one.replace("PORT", str(network.port)) for one in HOSTILE]
     urls += [f"https://{name}/hooks" for name in LEADS_INSIDE]
     sending = Abroad()
@@ -41,7 +41,7 @@ async def test_no_hostile_address_is_connected_to_whatever_its_name_resolves_to(
 
 
 async def test_a_name_that_changes_its_answer_is_judged_at_each_try_and_gains_nothing_between(
-    network: Network,  # noqa: F811
+    network: Network,
 ) -> None:
     network.table["hooks.example.com"] = [["93.184.215.14"], ["127.0.0.1"]]
     sending, whose = Abroad(), uuid4()
@@ -56,7 +56,7 @@ async def test_a_name_that_changes_its_answer_is_judged_at_each_try_and_gains_no
     assert network.tried == [("93.184.215.14", 443)]
 
 
-async def test_no_endpoint_is_stored_or_moved_to_a_hostile_address(network: Network) -> None:  # noqa: F811
+async def test_no_endpoint_is_stored_or_moved_to_a_hostile_address(network: Network) -> None:
     shop = await a_shop(base_url="https://pse.example.com/v1")
     admin = a_person(shop, "dev", Role.ADMIN)
     good = NewEndpoint(EndpointKind.WEBHOOK, "good", "https://shop.example.com/hooks", types=["*"])

@@ -15,10 +15,9 @@ from domain.models import Connection
 from domain.pse.vocabulary import InDoubt, Unsent
 from jobs.wire.look_ups import LookUps
 from jobs.wire.sender import Sender, sender
-from tests.jobs.wire.test_outside import Network, _a_connection, _about, network
+from tests.jobs.wire.hostile import Network, a_connection, about_of
 from tests.kit.factories import KEY
 
-__all__ = ["network"]
 pytestmark = pytest.mark.usefixtures("books")
 _SILENT = 8  # as many as asyncio's own pool has threads on a machine with four cores
 
@@ -44,7 +43,7 @@ def tarpit(network: Network, monkeypatch: pytest.MonkeyPatch) -> Iterator[thread
 async def _silent_names_asked_for(
     sending: Sender, evil: Connection, tarpit: threading.Event, names: int = _SILENT
 ) -> AsyncIterator[list[asyncio.Task[Any]]]:
-    about = _about(evil)
+    about = about_of(evil)
     orders = [httpx.Request("GET", f"https://tarpit{n}.example.com/") for n in range(names)]
     asked = [asyncio.create_task(sending.send(evil, order, about)) for order in orders]
     await asyncio.sleep(0.3)  # so that those which get a thread have one
@@ -56,13 +55,13 @@ async def _silent_names_asked_for(
 
 
 async def _send(sending: Sender, connection: Connection, url: str = "") -> httpx.Response | Unsent | InDoubt:
-    return await sending.send(connection, httpx.Request("GET", url or connection.base_url), _about(connection))
+    return await sending.send(connection, httpx.Request("GET", url or connection.base_url), about_of(connection))
 
 
 async def test_silent_names_of_one_merchant_hold_up_the_look_ups_of_nobody_else(
     network: Network, tarpit: threading.Event
 ) -> None:
-    evil, honest = await _a_connection(), await _a_connection()
+    evil, honest = await a_connection(), await a_connection()
     async with sender(KEY, 5.0) as sending, _silent_names_asked_for(sending, evil, tarpit) as asked:
         said = await _send(sending, honest)
         assert network.looked_up == ["pse.example.com"]
@@ -78,7 +77,7 @@ async def test_silent_names_of_one_merchant_hold_up_the_look_ups_of_nobody_else(
 async def test_what_was_looked_up_lately_serves_while_the_look_ups_are_busy_and_is_judged_again(
     network: Network, tarpit: threading.Event
 ) -> None:
-    mine = await _a_connection()
+    mine = await a_connection()
     network.table["turns.example.com"] = [["10.0.0.1"]]
     async with sender(KEY, 5.0) as sending:
         for url in ("https://pse.example.com/", "https://turns.example.com/"):

@@ -5,17 +5,12 @@ to anything but 127.0.0.1 is refused before it is tried, and counted.
 """
 
 import asyncio
-import errno
 import re
-import socket
 import ssl
-from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -24,222 +19,22 @@ import pytest
 from domain.addresses import names
 from domain.addresses.names import AddressRefused
 from domain.connections import connections
-from domain.connections.calls import About
 from domain.connections.connections import NewConnection
 from domain.models import Answer, Connection
 from domain.platform.settings import Settings, SettingsError
 from domain.problems import InvalidInput
 from domain.pse.vocabulary import InDoubt, Unsent
 from jobs.wire.sender import sender
-from tests.conftest import servers_of_the_run
+from tests.jobs.wire.hostile import HOSTILE, LEADS_INSIDE, Network, a_connection, about_of
 from tests.jobs.wire.test_sender import _certificate
 from tests.kit.factories import KEY, a_payment, a_refund, a_shop
 from tests.kit.world import World
 
 pytestmark = pytest.mark.usefixtures("books")
 
-# PORT stands for the listener's own port on 127.0.0.1.
-HOSTILE = [
-    # This machine, as it is written by whoever hopes that two parsers differ.
-    "http://127.0.0.1:PORT/",
-    "https://127.0.0.1:PORT/",
-    "https://127.0.0.1/",
-    "http://localhost:PORT/",
-    "https://localhost:PORT/",
-    "https://LOCALHOST/",
-    "https://localhost./",
-    "https://127.0.0.1./",
-    "https://127.1/",
-    "https://127.0.1/",
-    "https://0/",
-    "https://0.0.0.0/",
-    "https://2130706433/",
-    "https://0x7f000001/",
-    "https://0x7f.0.0.1/",
-    "https://0x7f.1/",
-    "https://017700000001/",
-    "https://0177.0.0.1/",
-    "https://127.0.0.0x1/",
-    "https://127.000.000.001/",
-    "https://127.127.127.127/",
-    "https://[::1]/",
-    "https://[::1]:PORT/",
-    "https://[::]/",
-    "https://[0:0:0:0:0:0:0:1]/",
-    "https://[::ffff:127.0.0.1]/",
-    "https://[::ffff:7f00:1]/",
-    "https://[::127.0.0.1]/",
-    "https://[64:ff9b::127.0.0.1]/",
-    "https://[2002:7f00:1::]/",
-    "https://[::1%25lo]/",
-    "https://[fe80::1%25eth0]/",
-    "https://[fe80::1]/",
-    "https://[fd00:ec2::254]/",
-    "https://[ff02::1]/",
-    # Networks inside, and the metadata of clouds.
-    "https://10.0.0.1/",
-    "https://172.16.0.1/",
-    "https://172.31.255.255/",
-    "https://192.168.0.1/",
-    "https://169.254.169.254/latest/meta-data/",
-    "http://169.254.169.254/latest/meta-data/",
-    "https://0xa9fea9fe/",
-    "https://2852039166/",
-    "https://[::ffff:169.254.169.254]/",
-    "https://100.100.100.200/",
-    "https://100.64.0.1/",
-    "https://168.63.129.16/",
-    "https://224.0.0.1/",
-    "https://255.255.255.255/",
-    "https://metadata.google.internal/",
-    "https://metadata/",
-    "https://kubernetes.default.svc/",
-    "https://valkey:6379/",
-    "http://sandbox:8900/",
-    "https://printer.local/",
-    "https://router.home.arpa/",
-    # What stands around the host.
-    "https://user@pse.example.com/",
-    "https://pse.example.com@127.0.0.1:PORT/",
-    "https://user:word@pse.example.com/",
-    "https://pse.example.com\\@127.0.0.1:PORT/",
-    "https://127.0.0.1:PORT\\.pse.example.com/",
-    "https://127.0.0.1:PORT#.pse.example.com/",
-    "https://127.0.0.1:PORT?.pse.example.com/",
-    "https://pse.example.com:22/",
-    "https://pse.example.com:6379/",
-    "https://pse.example.com:0/",
-    "https://pse.example.com:99999/",
-    "https://pse.example.com:80a/",
-    "http://pse.example.com/",
-    "ftp://pse.example.com/",
-    "gopher://127.0.0.1:PORT/_FLUSHALL",
-    "file:///etc/passwd",
-    "//127.0.0.1:PORT/",
-    "https:/127.0.0.1:PORT/",
-    "https:127.0.0.1:PORT/",
-    "https:///127.0.0.1:PORT/",
-    "https:// 127.0.0.1:PORT/",
-    "https://127.0.0.1\t:PORT/",
-    "https://127.0.0.1:PORT/\r\nHost: pse.example.com",
-    "https://pse.example.com\x00.evil.example/",
-    # Letters that look like others, and other ways to write a dot or a digit.
-    "https://\uff11\uff12\uff17.0.0.1/",
-    "https://\u2460\u2461\u2466.0.0.1/",
-    "https://127\u30020\u30020\u30021/",
-    "https://ap\u0456.stripe.com/",
-    "https://xn--ap-jmc.stripe.com/",
-    "https://%31%32%37.0.0.1/",
-    "https://127.0.0.1%2f.pse.example.com/",
-    "https://pse..example.com/",
-    "https://.pse.example.com/",
-    "https://pse.example.com./",
-    "https://-pse.example.com/",
-    "https://pse_1.example.com/",
-    "https://" + "a" * 64 + ".example.com/",
-    "https://" + "a." * 130 + "com/",
-    "https://",
-    "",
-]
-# Names that pass for a PSE's, until they are looked up.
-LEADS_INSIDE = {
-    "loopback.example.com": ["127.0.0.1"],
-    "metadata.example.com": ["169.254.169.254"],
-    "ten.example.com": ["10.0.0.1"],
-    "cgnat.example.com": ["100.64.7.7"],
-    "azure.example.com": ["168.63.129.16"],
-    "zero.example.com": ["0.0.0.0"],  # noqa: S104 - never bound
-    "multicast.example.com": ["239.1.1.1"],
-    "reserved.example.com": ["240.0.0.1"],
-    "benchmark.example.com": ["198.18.0.1"],
-    "mapped.example.com": ["::ffff:10.0.0.1"],
-    "loopback6.example.com": ["::1"],
-    "unspecified6.example.com": ["::"],
-    "unique-local.example.com": ["fd00:ec2::254"],
-    "link-local.example.com": ["fe80::1%2"],
-    "site-local.example.com": ["fec0::1"],
-    "nat64.example.com": ["64:ff9b::a00:1"],
-    "local-nat64.example.com": ["64:ff9b:1::808:808"],
-    "six-to-four.example.com": ["2002:a00:1::1"],
-    "teredo.example.com": ["2001:0:53aa:64c:0:fff:f5ff:fffe"],
-    "compatible.example.com": ["::10.0.0.1"],
-    "multicast6.example.com": ["ff0e::1"],
-    "one-of-two.example.com": ["93.184.215.14", "10.0.0.1"],
-    "one-of-three.example.com": ["2606:2800:21f:cb07::1", "93.184.215.14", "::ffff:127.0.0.1"],
-}
-
-
-@dataclass(slots=True)
-class Network:
-    """What the test sees of the network: who was looked up, what was tried, and who came to the listener."""
-
-    table: dict[str, list[list[str]]]  # by name: what each look-up answers; the last one again and again
-    port: int = 0
-    came: int = 0
-    tried: list[Any] = field(default_factory=list)
-    looked_up: list[str] = field(default_factory=list)
-
-    def look_up(self, host: Any, port: Any, *arguments: Any, **more: Any) -> list[Any]:
-        name = host.decode() if isinstance(host, bytes) else host
-        if name not in self.table:  # an IP address, however it is written, or a name that nobody knows
-            if not re.fullmatch(r"[0-9a-fx.:]+", name):
-                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-            return _GETADDRINFO(host, port, *arguments, **more)
-        self.looked_up.append(name)
-        answers = self.table[name]
-        found = answers.pop(0) if len(answers) > 1 else answers[0]
-        return [_as_told(one, port) for one in found]
-
-
-_GETADDRINFO = socket.getaddrinfo
-
-
-def _as_told(address: str, port: int) -> Any:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    place = (address, port, 0, 0) if ":" in address else (address, port)
-    return family, socket.SOCK_STREAM, 6, "", place
-
-
-@pytest.fixture
-async def network(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Network]:
-    """Names by the test's table, connections to this machine alone, and none of its ports open to the product."""
-    found = Network({name: [addresses] for name, addresses in LEADS_INSIDE.items()})
-    connect = BaseSelectorEventLoop.sock_connect
-    ours = {urlsplit(servers_of_the_run().application_url).port}
-
-    async def guarded(loop: Any, sock: Any, address: Any) -> None:
-        if address[1] not in ours:
-            found.tried.append(address[:2])
-        if address[0] != "127.0.0.1":
-            raise OSError(errno.EHOSTUNREACH, "The test lets nothing out.")
-        await connect(loop, sock, address)
-
-    def came(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        found.came += 1
-        writer.close()
-
-    server = await asyncio.start_server(came, "127.0.0.1", 0)
-    found.port = server.sockets[0].getsockname()[1]
-    monkeypatch.setattr(socket, "getaddrinfo", found.look_up)
-    monkeypatch.setattr(BaseSelectorEventLoop, "sock_connect", guarded)
-    monkeypatch.setattr(names, "_opened", set())
-    yield found
-    server.close()
-    await server.wait_closed()
-
-
-async def _a_connection() -> Connection:
-    """At a PSE whose key goes with each request: nothing is asked before it."""
-    keys = {"api_key": "k", "webhook_secret": "w"}
-    return (await a_shop(pse="stripe", base_url="https://pse.example.com/v1", secrets=keys)).connection
-
-
-def _about(connection: Connection) -> About:
-    return About(connection.merchant_id, connection.id, "request", "PAYMENT")
-
 
 async def test_the_real_sender_opens_no_connection_to_any_hostile_address_and_says_why(network: Network) -> None:
-    connection = await _a_connection()
+    connection = await a_connection()
     urls = [one.replace("PORT", str(network.port)) for one in HOSTILE]
     urls += [f"https://{name}/refunds" for name in LEADS_INSIDE]
     assert len(set(urls)) >= 60
@@ -250,7 +45,7 @@ async def test_the_real_sender_opens_no_connection_to_any_hostile_address_and_sa
                 request = httpx.Request("GET", url)
             except httpx.InvalidURL:
                 continue  # a connector cannot even build it
-            told[url] = await sending.send(connection, request, _about(connection))
+            told[url] = await sending.send(connection, request, about_of(connection))
     assert (network.came, network.tried) == (0, [])
     others = {url: said for url, said in told.items() if not (isinstance(said, Unsent) and said.code in _CODES)}
     assert others == {}
@@ -268,7 +63,7 @@ async def test_a_token_is_asked_for_at_no_hostile_address_either(network: Networ
         await Connection.filter(id=shop.connection.id).update(token_url=url)  # as stored by a version before
         connection = await Connection.get(id=shop.connection.id)
         async with sender(KEY, 2.0) as sending:
-            said = await sending.send(connection, httpx.Request("GET", connection.base_url), _about(connection))
+            said = await sending.send(connection, httpx.Request("GET", connection.base_url), about_of(connection))
         assert isinstance(said, Unsent)
         assert said.code == "ADDRESS_REFUSED"
     assert (network.came, network.tried) == (0, [])
@@ -294,21 +89,21 @@ async def test_no_connection_is_made_with_an_address_that_tells_by_itself_that_i
 
 
 async def test_a_name_that_leads_elsewhere_after_it_was_judged_gains_nothing(network: Network) -> None:
-    connection = await _a_connection()
+    connection = await a_connection()
     network.table["pse.example.com"] = [["93.184.215.14"], ["127.0.0.1"]]
     async with sender(KEY, 2.0) as sending:
-        answer = await sending.send(connection, httpx.Request("GET", connection.base_url), _about(connection))
+        answer = await sending.send(connection, httpx.Request("GET", connection.base_url), about_of(connection))
     assert isinstance(answer, Unsent)
     assert network.looked_up == ["pse.example.com"]
     assert network.tried == [("93.184.215.14", 443)]
 
 
 async def test_every_address_of_a_name_is_tried_within_the_limit(network: Network) -> None:
-    connection = await _a_connection()
+    connection = await a_connection()
     both = ["2606:2800:21f:cb07::1", "93.184.215.14"]
     network.table["pse.example.com"] = [both]
     async with sender(KEY, 2.0) as sending:
-        await sending.send(connection, httpx.Request("GET", connection.base_url), _about(connection))
+        await sending.send(connection, httpx.Request("GET", connection.base_url), about_of(connection))
     assert [host for host, _ in network.tried] == both
 
 
@@ -330,7 +125,7 @@ async def test_the_certificate_is_of_the_name_and_not_of_the_address(network: Ne
             connection = await _with_ca(shop.connection, authority.certificate)
             async with sender(KEY, 2.0) as sending:
                 url = f"https://{host}:{port}/x"
-                outcomes.append(await sending.send(connection, httpx.Request("GET", url), _about(connection)))
+                outcomes.append(await sending.send(connection, httpx.Request("GET", url), about_of(connection)))
     by_name, by_address = outcomes
     assert asked[0] == "pse.example.com"
     assert isinstance(by_name, Unsent)
@@ -377,7 +172,7 @@ async def test_a_redirect_inside_is_not_followed(network: Network) -> None:
     )
     async with sender(KEY, 2.0) as sending:
         request = httpx.Request("GET", f"http://127.0.0.1:{port}/x")
-        answer = await sending.send(shop.connection, request, _about(shop.connection))
+        answer = await sending.send(shop.connection, request, about_of(shop.connection))
     server.close()
     assert isinstance(answer, httpx.Response)
     assert (answer.status_code, len(landed), network.came) == (307, 1, 0)
@@ -386,10 +181,10 @@ async def test_a_redirect_inside_is_not_followed(network: Network) -> None:
 async def test_a_proxy_of_the_environment_is_not_asked(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(variable, f"http://127.0.0.1:{network.port}")
-    connection = await _a_connection()
+    connection = await a_connection()
     network.table["pse.example.com"] = [["93.184.215.14"]]
     async with sender(KEY, 2.0) as sending:
-        await sending.send(connection, httpx.Request("GET", connection.base_url), _about(connection))
+        await sending.send(connection, httpx.Request("GET", connection.base_url), about_of(connection))
     assert (network.came, network.tried) == (0, [("93.184.215.14", 443)])
 
 
@@ -461,7 +256,7 @@ def test_what_is_open_is_open_by_host_and_port_and_nothing_beside_it() -> None:
 
 
 async def test_what_is_opened_to_one_merchant_is_closed_to_every_other(network: Network) -> None:
-    theirs, stranger = await _a_connection(), await _a_connection()
+    theirs, stranger = await a_connection(), await a_connection()
     place = f"127.0.0.1:{network.port}"
     names.open_places([f"{place}={theirs.merchant_id}"])
     url, store_id = f"http://{place}/v1", stranger.default_store_id
@@ -471,7 +266,7 @@ async def test_what_is_opened_to_one_merchant_is_closed_to_every_other(network: 
     async with sender(KEY, 2.0) as sending:
         for connection in (stranger, theirs):
             request = httpx.Request("GET", url)
-            said = await sending.send(connection, request, _about(connection))
+            said = await sending.send(connection, request, about_of(connection))
             assert isinstance(said, Unsent | InDoubt)
             assert (said.code == "ADDRESS_REFUSED", network.came) == (
                 (True, 0) if connection is stranger else (False, 1)

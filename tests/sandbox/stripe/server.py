@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -20,39 +19,16 @@ from starlette.routing import BaseRoute, Route
 
 from tests.sandbox.books import Books, Payment, Refund, Refused
 from tests.sandbox.server import Hook, Mood, PseServer
-from tests.sandbox.stripe import report
+from tests.sandbox.stripe import objects, report
 from tests.sandbox.stripe.account import Account
+from tests.sandbox.stripe.objects import list_of, status_of
+from tests.sandbox.stripe.refusals import error, invalid, missing, new_id, refusal_of
 
 PREFIX = "/stripe"  # the clients' own paths begin with /v1
 API_KEY = "sk_test_sandbox"
 WEBHOOK_SECRET = "whsec_sandbox"
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _TYPES = {"CARD": "card", "PIX": "pix", "BOLETO": "boleto", "OXXO": "oxxo", "BANK_TRANSFER": "customer_balance"}
-_NOT_REFUNDABLE = ("boleto", "oxxo")
-_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
-_CREATE_FIELDS = re.compile(
-    r"(charge|payment_intent|amount|reason|instructions_email|metadata\[\w{1,40}\]|expand\[.*\])"
-)
 _EXPAND = re.compile(r"expand\[[0-9]*\]")
-
-
-def new_id(prefix: str) -> str:
-    return f"{prefix}_" + "".join(secrets.choice(_ALPHABET) for _ in range(24))
-
-
-def error(status: int, kind: str, message: str, code: str | None = None, param: str | None = None) -> JSONResponse:
-    """`{error: {type, code, message, param}}`."""
-    facts = {"type": kind, "code": code, "message": message, "param": param}
-    shown = {name: value for name, value in facts.items() if value is not None}
-    return JSONResponse({"error": shown}, status, headers={"request-id": new_id("req")})
-
-
-def _invalid(message: str, code: str | None = None, param: str | None = None, status: int = 400) -> JSONResponse:
-    return error(status, "invalid_request_error", message, code, param)
-
-
-def _unix(moment: datetime) -> int:
-    return int(moment.timestamp())
 
 
 class StripeServer(PseServer):
@@ -132,7 +108,7 @@ class StripeServer(PseServer):
 
         async def guarded(request: Request) -> Response:
             if (refused := self._account.refused(request)) is not None:
-                return _invalid(refused[1], status=refused[0])
+                return invalid(refused[1], status=refused[0])
             response: Response = await answer(request)
             response.headers.setdefault("request-id", new_id("req"))
             return response
@@ -143,7 +119,7 @@ class StripeServer(PseServer):
         return error(503, "api_error", "Stripe is not available.")
 
     def rate_limited(self) -> Response:
-        answer = _invalid("Too many requests.", "rate_limit", status=429)
+        answer = invalid("Too many requests.", "rate_limit", status=429)
         answer.headers["stripe-should-retry"] = "true"
         return answer
 
@@ -183,14 +159,14 @@ class StripeServer(PseServer):
         return None
 
     def _create(self, mood: Mood, payment: Payment | None, form: httpx.QueryParams) -> Response:
-        refused = _refused(payment, form)
+        refused = refusal_of(payment, form)
         if refused is not None:
             return refused
         assert payment is not None, "It was just checked."
         amount = int(form.get("amount") or payment.amount - payment.spoken_for)
         if amount > 0 and payment.spoken_for == payment.amount:
             said = f"Charge {payment.facts['charge']} has already been refunded."
-            return _invalid(said, "charge_already_refunded")
+            return invalid(said, "charge_already_refunded")
         metadata = {name[9:-1]: value for name, value in form.items() if name.startswith("metadata[")}
         facts = {"metadata": metadata, "reason": form.get("reason"), "email": form.get("instructions_email")}
         prefix = "re" if payment.facts["type"] == "card" else "pyr"
@@ -198,9 +174,9 @@ class StripeServer(PseServer):
             name = _free_name(payment, metadata.get("estorno_reference") or new_id("free"))
             refund = self.books.open_refund(payment, name, amount, lambda _: new_id(prefix), facts=facts)
         except Refused as no:
-            return _invalid(str(no), param="amount")
+            return invalid(str(no), param="amount")
         self.play(mood, payment, refund)
-        return JSONResponse(self._refund(payment, refund))
+        return JSONResponse(objects.refund_of(payment, refund))
 
     def _found(self, name: str) -> tuple[Payment, Refund] | None:
         for payment in self.books.payments.values():
@@ -212,35 +188,35 @@ class StripeServer(PseServer):
     async def retrieve(self, request: Request) -> Response:
         self.note("GET", "", request.path_params["id"])
         found = self._found(request.path_params["id"])
-        return JSONResponse(self._refund(*found)) if found else _missing("refund", request.path_params["id"])
+        return JSONResponse(objects.refund_of(*found)) if found else missing("refund", request.path_params["id"])
 
     async def update(self, request: Request) -> Response:
         """Only the metadata can be changed."""
         found = self._found(request.path_params["id"])
         if found is None:
-            return _missing("refund", request.path_params["id"])
+            return missing("refund", request.path_params["id"])
         form = httpx.QueryParams((await request.body()).decode())
         found[1].facts["metadata"] |= {name[9:-1]: value for name, value in form.items()}
-        return JSONResponse(self._refund(*found))
+        return JSONResponse(objects.refund_of(*found))
 
     async def cancel(self, request: Request) -> Response:
         """Only a refund that waits for the customer can be canceled."""
         found = self._found(request.path_params["id"])
         if found is None:
-            return _missing("refund", request.path_params["id"])
+            return missing("refund", request.path_params["id"])
         payment, refund = found
-        if self._refund(payment, refund)["status"] != "requires_action":
-            return _invalid("Only a refund with status requires_action can be canceled.")
+        if objects.refund_of(payment, refund)["status"] != "requires_action":
+            return invalid("Only a refund with status requires_action can be canceled.")
         refund.facts["canceled"] = True
         self.refuse(payment, refund)
-        return JSONResponse(self._refund(payment, refund))
+        return JSONResponse(objects.refund_of(payment, refund))
 
     async def list_refunds(self, request: Request) -> Response:
         query = request.query_params
         named = self._payment_of(httpx.QueryParams(dict(query)))
         self.note("GET", named.reference if named else "", None)
         if ("charge" in query or "payment_intent" in query) and named is None:
-            return _missing("charge" if "charge" in query else "payment_intent", "")
+            return missing("charge" if "charge" in query else "payment_intent", "")
         payments = [named] if named else list(self.books.payments.values())
         found = [(one, refund) for one in payments for refund in one.refunds.values() if not self.hidden(refund)]
         found.sort(key=lambda pair: pair[1].requested_at, reverse=True)
@@ -248,87 +224,27 @@ class StripeServer(PseServer):
             names = [refund.id for _, refund in found]
             found = found[names.index(query["starting_after"]) + 1 :]
         limit = int(query.get("limit", "10"))
-        listed = [self._refund(*pair) for pair in found[:limit]]
-        return JSONResponse(_list(listed, "/v1/refunds", has_more=len(found) > limit))
-
-    def _refund(self, payment: Payment, refund: Refund) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "id": refund.id,
-            "object": "refund",
-            "amount": refund.amount,
-            "balance_transaction": f"txn_{refund.id}" if refund.settled_at else None,
-            "charge": payment.facts["charge"],
-            "created": _unix(refund.requested_at),
-            "currency": payment.currency.lower(),
-            "customer": None,
-            "customer_account": None,
-            "destination_details": {"type": payment.facts["type"], payment.facts["type"]: {}},
-            "metadata": refund.facts["metadata"],
-            "payment_intent": payment.facts["payment_intent"],
-            "payment_method": None,
-            "reason": refund.facts["reason"],
-            "receipt_number": None,
-            "source_transfer_reversal": None,
-            "status": _status(payment, refund),
-            "transfer_reversal": None,
-        }
-        if refund.facts["email"]:
-            body["instructions_email"] = refund.facts["email"]
-        return body | _why(refund, body["status"])
+        listed = [objects.refund_of(*pair) for pair in found[:limit]]
+        return JSONResponse(list_of(listed, "/v1/refunds", has_more=len(found) > limit))
 
     # Payments
-
-    def _charge(self, payment: Payment, expand: list[str]) -> dict[str, Any]:
-        released = payment.facts["authorised"] - payment.amount
-        back = released + sum(one.amount for one in payment.refunds.values() if one.status in ("DONE", "PENDING"))
-        body = {
-            "id": payment.facts["charge"],
-            "object": "charge",
-            "amount": payment.facts["authorised"],
-            "amount_captured": payment.amount,
-            "amount_refunded": back,
-            "captured": True,
-            "created": _unix(payment.captured_at),
-            "currency": payment.currency.lower(),
-            "metadata": {},
-            "paid": True,
-            "payment_intent": payment.facts["payment_intent"],
-            "payment_method_details": {"type": payment.facts["type"], payment.facts["type"]: {}},
-            "refunded": back == payment.facts["authorised"],
-            "status": "succeeded",
-        }
-        if payment.facts.get("uncaptured"):
-            body |= {"amount_captured": 0, "captured": False}
-        if "refunds" in expand:
-            newest = sorted(payment.refunds.values(), key=lambda one: one.requested_at, reverse=True)
-            shown = [self._refund(payment, one) for one in newest[:10]]
-            shown += [self._release(payment, released)] if released else []
-            body["refunds"] = _list(shown, f"/v1/charges/{body['id']}/refunds", has_more=len(newest) > 10)
-        return body
-
-    def _release(self, payment: Payment, amount: int) -> dict[str, Any]:
-        """What was authorised and not captured is told as a refund, which moved nothing on the balance."""
-        facts: dict[str, Any] = {"metadata": {}, "reason": None, "email": None}
-        at = payment.captured_at
-        made = Refund(f"re_release{payment.facts['charge'][3:]}", "", amount, "RELEASE", at, "DONE", facts=facts)
-        return self._refund(payment, made)
 
     async def charge(self, request: Request) -> Response:
         if (trouble := self.trouble()) is not None:
             return trouble
         payment = self._payment_of(httpx.QueryParams({"charge": request.path_params["id"]}))
         if payment is None or payment.facts.get("elsewhere"):
-            return _missing("charge", request.path_params["id"])
-        return JSONResponse(self._charge(payment, _expanded(request)))
+            return missing("charge", request.path_params["id"])
+        return JSONResponse(objects.charge_of(payment, _expanded(request)))
 
     async def payment_intent(self, request: Request) -> Response:
         if (trouble := self.trouble()) is not None:
             return trouble
         payment = self._payment_of(httpx.QueryParams({"payment_intent": request.path_params["id"]}))
         if payment is None or payment.facts.get("elsewhere"):
-            return _missing("payment_intent", request.path_params["id"])
+            return missing("payment_intent", request.path_params["id"])
         expand = [one.removeprefix("latest_charge.") for one in _expanded(request)]
-        charge: object = self._charge(payment, expand) if expand else payment.facts["charge"]
+        charge: object = objects.charge_of(payment, expand) if expand else payment.facts["charge"]
         body = {"id": payment.reference, "object": "payment_intent", "amount": payment.amount, "status": "succeeded"}
         return JSONResponse({**body, "currency": payment.currency.lower(), "latest_charge": charge})
 
@@ -340,9 +256,9 @@ class StripeServer(PseServer):
         try:
             start, end = (int(form[f"parameters[interval_{name}]"]) for name in ("start", "end"))
         except (KeyError, ValueError):
-            return _invalid("Missing required param: parameters[interval_start].", param="parameters")
+            return invalid("Missing required param: parameters[interval_start].", param="parameters")
         if form.get("report_type") != report.REPORT_TYPE or start >= end:
-            return _invalid("No such report type, or an empty interval.", param="report_type")
+            return invalid("No such report type, or an empty interval.", param="report_type")
         columns = [value for name, value in form.multi_items() if name.startswith("parameters[columns]")]
         run = {
             "id": new_id("frr"),
@@ -362,7 +278,7 @@ class StripeServer(PseServer):
     async def retrieve_run(self, request: Request) -> Response:
         run = self._runs.get(request.path_params["id"])
         if run is None:
-            return _missing("report run", request.path_params["id"])
+            return missing("report run", request.path_params["id"])
         shown = dict(run)
         if run["status"] == "pending":
             name = f"file_{run['id']}"
@@ -375,7 +291,7 @@ class StripeServer(PseServer):
     async def file(self, request: Request) -> Response:
         run = self._runs.get(request.path_params["id"].removeprefix("file_"))
         if run is None:
-            return _missing("file", request.path_params["id"])
+            return missing("file", request.path_params["id"])
         return Response(report.written(self.books, run["parameters"], self._paid), media_type="text/csv")
 
     def held(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
@@ -390,11 +306,11 @@ class StripeServer(PseServer):
     # Webhooks
 
     def hooks(self, url: str, payment: Payment, refund: Refund) -> list[Hook]:
-        status = _status(payment, refund)
+        status = status_of(payment, refund)
         kinds = ["refund.failed", "charge.refund.updated"] if status == "failed" else ["refund.updated"]
-        made = [self._event(kind, self._refund(payment, refund)) for kind in kinds]
+        made = [self._event(kind, objects.refund_of(payment, refund)) for kind in kinds]
         if status == "succeeded":
-            made.append(self._event("charge.refunded", self._charge(payment, [])))
+            made.append(self._event("charge.refunded", objects.charge_of(payment, [])))
         return [Hook(url, body, {"content-type": "application/json", **signed(body)}) for body in made]
 
     def _event(self, kind: str, about: dict[str, Any]) -> bytes:
@@ -426,59 +342,6 @@ def signed(body: bytes, *, secret: str = WEBHOOK_SECRET, at: int | None = None) 
     return {"stripe-signature": f"t={moment},v1={mac},v0={mac[::-1]}"}
 
 
-def _refused(payment: Payment | None, form: httpx.QueryParams) -> Response | None:
-    unknown = [name for name in form if not _CREATE_FIELDS.fullmatch(name)]
-    if unknown:
-        return _invalid(f"Received unknown parameter: {unknown[0]}", "parameter_unknown", unknown[0])
-    if payment is None:
-        name = "payment_intent" if "payment_intent" in form else "charge"
-        return _missing(name, form.get(name, ""), param=name)
-    if form.get("reason", _REASONS[0]) not in _REASONS:
-        return _invalid("Invalid reason.", param="reason")
-    if "amount" in form and not form["amount"].isdigit():
-        return _invalid(f"Invalid integer: {form['amount']}", "parameter_invalid_integer", "amount")
-    if payment.facts["type"] in _NOT_REFUNDABLE:
-        return _invalid(f"{payment.facts['type']} payments cannot be refunded.")
-    if payment.facts["type"] == "customer_balance" and "instructions_email" not in form:
-        return _invalid("instructions_email is required for this payment method.", param="instructions_email")
-    return None
-
-
-def _missing(noun: str, name: str, param: str = "id") -> JSONResponse:
-    return _invalid(f"No such {noun}: '{name}'", "resource_missing", param, 404)
-
-
 def _free_name(payment: Payment, wanted: str) -> str:
     # Metadata bind nobody: without its key the same order is another refund.
     return wanted + "x" * sum(name.startswith(wanted) for name in payment.refunds)
-
-
-def _list(listed: list[dict[str, Any]], url: str, *, has_more: bool) -> dict[str, Any]:
-    return {"object": "list", "url": url, "has_more": has_more, "data": listed}
-
-
-def _status(payment: Payment, refund: Refund) -> str:
-    if refund.facts.get("canceled"):
-        return "canceled"
-    waiting = "requires_action" if payment.facts["type"] == "customer_balance" else "pending"
-    return {"PENDING": waiting, "DONE": "succeeded", "REFUSED": "failed", "RETURNED": "failed"}[refund.status]
-
-
-def _why(refund: Refund, status: str) -> dict[str, Any]:
-    """What comes with a status."""
-    if status == "pending":
-        return {"pending_reason": refund.facts.get("pending_reason", "processing")}
-    if status == "requires_action":
-        sent = {"email_sent_at": _unix(refund.requested_at), "email_sent_to": refund.facts["email"]}
-        expires = _unix(refund.requested_at) + 45 * 86400
-        details = {"email_sent": sent, "expires_at": expires}
-        return {"next_action": {"type": "display_details", "display_details": details}}
-    if status != "failed":
-        return {}
-    if refund.status == "RETURNED":
-        return {
-            "failure_reason": "expired_or_canceled_card",
-            "failure_balance_transaction": f"txn_f{refund.id}",
-        }
-    low = "balance" in (refund.reason or "")
-    return {"failure_reason": "insufficient_funds" if low else "declined"}

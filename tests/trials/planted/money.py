@@ -16,7 +16,7 @@ WIRE: Final = (
     Mutation(
         "sent again without a fresh question",
         _PAID_TWICE,
-        (Edit(next_step._send, "if sends.count and not _unknown_just_now(case, sends):", "if False:"),),
+        (Edit(next_step._send, "if sends.count and not _unknown_just_now(claim, sends):", "if False:"),),
         focus="resends",
         gate=True,
     ),
@@ -74,7 +74,7 @@ WIRE: Final = (
         (
             Edit(
                 listings._take_in,
-                '    outcome = inbox.checked(refund, outcome, known.amount, "The PSE lists")\n',
+                '    outcome = subjects.checked(refund, outcome, known.amount, "The PSE lists")\n',
                 "",
             ),
         ),
@@ -84,7 +84,7 @@ WIRE: Final = (
     Mutation(
         "a snapshot of long before the send is kept",
         r"and nothing was paid|others took",
-        (Edit(next_step._send, "not _is_fresh(case, refund.known_at)", "refund.known_at is None"),),
+        (Edit(next_step._send, "not claim.is_fresh(refund.known_at)", "refund.known_at is None"),),
         focus="panel",
         gate=True,
     ),
@@ -107,7 +107,7 @@ WIRE: Final = (
         (
             Edit(
                 next_step._send,
-                "    if await _held(case, sends):\n        return None\n",
+                "    if await holding.held_back(claim, sends):\n        return None\n",
                 "",
             ),
         ),
@@ -172,7 +172,7 @@ REPORTS: Final = (
         "a payment registered later hears of nothing",
         r"others took \d+, the books say|PSE_BALANCE is",
         (
-            Edit(register._insert, "    await told_before.take_in(await Payment.get(id=payment_id), cause)\n", ""),
+            Edit(register.insert, "    await told_before.take_in(await Payment.get(id=payment_id), cause)\n", ""),
             Edit(to_repeat.dates, "AND l.payment_id IS NULL AND", "AND l.payment_id IS NULL AND false AND"),
         ),
         focus="later",

@@ -142,7 +142,7 @@ _EIGHT: Final = (
         (
             Edit(put_off.due, " AND due_at <= now()", ""),
             Edit(next_step.take_seen, "time.monotonic() + lease_seconds - send_seconds", "time.monotonic() + 86_400"),
-            Edit(next_step._doubt, 'if live and last["claimed_until"] <= case.now:', "if live:"),
+            Edit(next_step._doubt, 'if live and last["claimed_until"] <= claim.now:', "if live:"),
         ),
     ),
 )

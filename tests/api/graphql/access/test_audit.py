@@ -27,7 +27,7 @@ from domain.platform.database import rows, transaction
 from domain.refunds.approvals import delegate, propose
 from domain.refunds.approvals.propose import Proposal
 from domain.refunds.approvals.rules import Need, Rule, Step, When
-from tests.api.graphql.access.test_policies import SCHEMA, _plain
+from tests.api.graphql.access.stage import SCHEMA, plain
 from tests.kit.factories import CAUSE, KEY, SECRETS, OwnerRows, Shop, a_key, a_payment, a_refund, a_shop
 from tests.kit.world import quick_settings
 
@@ -56,7 +56,7 @@ def _who(shop: Shop, *permissions: Permission, name: str = "somebody") -> Princi
 async def _ask(who: Principal, document: str, **variables: Any) -> Any:
     waker = Waker("redis://127.0.0.1:1")
     context = Context(who, a_key(), quick_settings(secret_key=KEY), waker, Feeds(waker))
-    return _plain(await SCHEMA.execute(document, variable_values=variables, context_value=context))
+    return plain(await SCHEMA.execute(document, variable_values=variables, context_value=context))
 
 
 async def _sealed() -> None:

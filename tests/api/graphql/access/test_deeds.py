@@ -75,7 +75,7 @@ from domain.refunds.destination import destinations
 from domain.refunds.destination.destinations import Given
 from domain.taxes import reversals
 from domain.taxes import work as vat_work
-from tests.api.graphql.access.test_policies import CORE, SCHEMA, Stage, _plain, _world
+from tests.api.graphql.access.stage import CORE, SCHEMA, Stage, plain, world_of
 from tests.kit.alerts import an_alert
 from tests.kit.days import utc_today
 from tests.kit.factories import KEY, SECRETS, Shop, a_key, a_payment, a_person, a_refund, a_shop, an_answer
@@ -664,7 +664,7 @@ def no_way_back() -> Iterator[None]:
 @pytest.fixture(name="stage")
 async def a_stage(books: object) -> Stage:
     made = Stage(await a_shop())
-    made.own = await _world(made.shop, "bia@example.com")
+    made.own = await world_of(made.shop, "bia@example.com")
     return made
 
 
@@ -699,7 +699,7 @@ async def _play(document: Document, stage: Stage) -> Played:
             context = Context(principal, name, _settings(), waker, Feeds(waker))
             found = await SCHEMA.execute(document.text, variable_values=variables, context_value=context)
             deeds = await Deed.filter(request_id=name)
-            played = Played(_plain(found), deeds, await Event.filter(request_id=name))
+            played = Played(plain(found), deeds, await Event.filter(request_id=name))
             for deed in deeds:
                 by = (deed.actor, deed.token_id or deed.session_id)
                 assert by == (principal.holder, principal.token_id), document.field

@@ -15,7 +15,9 @@ from jsonschema import Draft202012Validator, ValidationError
 from domain.money import Money
 from domain.pse.vocabulary import Method, Succeeded, TellsOfRefund, Unsent
 from tests.conftest import SHARED
-from tests.domain.pse.conekta.test_connector import CONEKTA, NOW, ORDER, answer, event, hook
+from tests.domain.pse.conekta.answers import CONEKTA, answer
+from tests.domain.pse.conekta.test_connector import ORDER
+from tests.domain.pse.conekta.test_webhooks import NOW, event, hook
 from tests.kit.world import a_sandbox
 from tests.sandbox.books import Books
 from tests.sandbox.client import SandboxClient

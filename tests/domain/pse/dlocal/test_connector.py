@@ -1,64 +1,38 @@
-"""The dLocal connector without a network: what it sends, and what each answer and notification means."""
+"""The dLocal connector without a network: what it sends, and what each answer means."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import ValidationError
 
 from domain.languages import LOCALES
 from domain.money import Money
 from domain.pse import explanations
 from domain.pse.capabilities import LookUp, Route
 from domain.pse.dlocal.auth import V2Hmac, given_signature, signature
-from domain.pse.dlocal.connector import DLocal
 from domain.pse.vocabulary import (
     Accepted,
     AccountDetails,
-    BadNotice,
-    BadSignature,
-    Credentials,
     Declined,
     DestinationKind,
     InDoubt,
     Method,
-    NotUnderstood,
     Outcome,
     RefundOrder,
     Returned,
     Succeeded,
-    TellsOfRefund,
     Unsent,
-    WebhookRequest,
 )
-from tests.domain.pse.fuzz import JSON, check_reading
-from tests.kit.world import a_sandbox
-from tests.sandbox.client import SandboxClient
+from tests.domain.pse.dlocal.answers import CREDENTIALS, DLOCAL, ORDER, bodies, refund
+from tests.domain.pse.fuzz import check_reading
 from tests.schemas import dlocal as schemas
 
-DLOCAL = DLocal()
-ORDER = RefundOrder(
-    base_url="https://sandbox.dlocal.com",
-    reference="abcdefghij0123456789",
-    payment_reference="D-4-be8eda8c-5fe7-49dd-8058-4ddaac00611b",
-    pse_refund_reference=None,
-    method=Method.CARD,
-    amount=Money(789, "BRL"),
-    captured=Money(10_000, "BRL"),
-    attempt=1,
-    succeeded=False,
-    client_id="login",
-)
-CREDENTIALS = Credentials("https://x", "login", {"x_trans_key": "trans", "secret_key": "s3cret"})
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ERRORS = {
     403: ["3001", "3002", "3003"],
     404: ["4000", "4001"],
@@ -66,20 +40,6 @@ ERRORS = {
     429: ["6000"],
     500: ["7000"],
 }
-
-
-def _refund(status: str = "SUCCESS", code: object = 200, **more: Any) -> dict[str, Any]:
-    return {
-        "id": "REF42342",
-        "payment_id": ORDER.payment_reference,
-        "amount": 7.89,
-        "currency": "BRL",
-        "status": status,
-        "status_code": code,
-        "status_detail": "The refund was paid.",
-        "created_date": "2026-11-23T12:00:00.000+0000",
-        **more,
-    }
 
 
 def _error(status: int, code: object, **more: Any) -> httpx.Response:
@@ -112,7 +72,7 @@ def test_every_amount_is_sent_as_the_exact_number_and_read_back(minor_units: int
     order = replace(ORDER, amount=Money(minor_units, currency))
     sent = _body(order)["amount"]
     assert Money.parse(str(sent), currency) == order.amount
-    raw = json.dumps(_refund(currency=currency)).replace("7.89", order.amount.decimal())
+    raw = json.dumps(refund(currency=currency)).replace("7.89", order.amount.decimal())
     assert DLOCAL.read_refund(order, httpx.Response(200, content=raw)) == Succeeded("REF42342", code="SUCCESS")
 
 
@@ -205,7 +165,7 @@ def test_a_get_is_signed_with_an_empty_body() -> None:
 @pytest.mark.parametrize("as_text", [False, True])
 def test_the_four_statuses_are_read_with_the_code_as_number_or_text(as_text: bool) -> None:
     def read(status: str, code: int, *, succeeded: bool = False) -> Outcome:
-        answer = _refund(status, str(code) if as_text else code, status_detail="d")
+        answer = refund(status, str(code) if as_text else code, status_detail="d")
         return DLOCAL.read_refund(replace(ORDER, succeeded=succeeded), httpx.Response(200, json=answer))
 
     assert read("PENDING", 100) == Accepted("REF42342", "PENDING")
@@ -262,11 +222,11 @@ def test_a_later_refusal_asks_to_be_confirmed() -> None:
         (_error(400, 7000), InDoubt("7000", "no")),
         (httpx.Response(200), InDoubt("UNREADABLE", "dLocal answered with something that is not a refund.")),
         (
-            httpx.Response(200, json=_refund("PAID", 200)),
+            httpx.Response(200, json=refund("PAID", 200)),
             InDoubt("UNREADABLE", "dLocal answered with the status 'PAID' as it does not publish it."),
         ),
         (
-            httpx.Response(200, json=_refund("SUCCESS", 300)),  # the word and its number disagree
+            httpx.Response(200, json=refund("SUCCESS", 300)),  # the word and its number disagree
             InDoubt("UNREADABLE", "dLocal answered with the status 'SUCCESS' as it does not publish it."),
         ),
     ],
@@ -280,27 +240,27 @@ def test_what_is_not_clear_is_in_doubt(answer: httpx.Response, meaning: Outcome)
 )
 def test_another_refund_under_our_reference_is_a_persons_to_sort_out(wrong: dict[str, Any]) -> None:
     for read in (DLOCAL.read_refund, DLOCAL.read_look_up):
-        outcome = read(ORDER, httpx.Response(200, json=_refund(**wrong)))
+        outcome = read(ORDER, httpx.Response(200, json=refund(**wrong)))
         assert isinstance(outcome, InDoubt)
         assert (outcome.code, outcome.needs_person) == ("ECHO_MISMATCH", True)
 
 
 def test_another_id_than_dlocal_told_before_is_a_persons_to_sort_out() -> None:
     order = replace(ORDER, pse_refund_reference="REF1")
-    outcome = DLOCAL.read_look_up(order, httpx.Response(200, json=_refund()))
+    outcome = DLOCAL.read_look_up(order, httpx.Response(200, json=refund()))
     assert isinstance(outcome, InDoubt)
     assert outcome.needs_person
 
 
 @pytest.mark.parametrize("written", ["7.89", "7.890", "0.789e1", "7.890000"])
 def test_an_amount_is_the_same_however_it_is_written(written: str) -> None:
-    raw = json.dumps(_refund()).replace("7.89", written)
+    raw = json.dumps(refund()).replace("7.89", written)
     assert DLOCAL.read_refund(ORDER, httpx.Response(200, content=raw)) == Succeeded("REF42342", code="SUCCESS")
 
 
 @pytest.mark.parametrize("written", ["7.8900001", "1e999999999", "-7.89", "NaN", "true", "1e-999999999"])
 def test_an_amount_that_is_none_is_not_ours(written: str) -> None:
-    raw = json.dumps(_refund()).replace("7.89", written)
+    raw = json.dumps(refund()).replace("7.89", written)
     outcome = DLOCAL.read_refund(ORDER, httpx.Response(200, content=raw))
     assert isinstance(outcome, InDoubt)
     assert outcome.code in ("ECHO_MISMATCH", "UNREADABLE")
@@ -321,15 +281,7 @@ def test_a_look_up_never_says_unsent_because_the_id_came_from_dlocal(answer: htt
     assert isinstance(DLOCAL.read_look_up(replace(ORDER, pse_refund_reference="REF42342"), answer), InDoubt)
 
 
-_keys = st.sampled_from([*_refund(), "code", "message", "param", "order_refund_id"])
-_bodies = (
-    st.binary(max_size=60)
-    | JSON.map(lambda value: json.dumps(value).encode())
-    | st.dictionaries(_keys, JSON).map(lambda value: json.dumps({**_refund(), **value}).encode())
-)
-
-
-@given(st.integers(100, 599), _bodies, st.integers(1, 3), st.booleans())
+@given(st.integers(100, 599), bodies, st.integers(1, 3), st.booleans())
 def test_nothing_that_a_server_can_send_breaks_the_reading(
     status: int, body: bytes, attempt: int, succeeded: bool
 ) -> None:
@@ -337,115 +289,9 @@ def test_nothing_that_a_server_can_send_breaks_the_reading(
     assert status < 500 or not any(isinstance(outcome, Unsent) for outcome in outcomes)
 
 
-@given(st.integers(500, 599), _bodies)
+@given(st.integers(500, 599), bodies)
 def test_a_server_error_is_always_doubt(status: int, body: bytes) -> None:
     assert isinstance(DLOCAL.read_refund(ORDER, httpx.Response(status, content=body)), InDoubt)
-
-
-# Notifications
-
-
-def _hook(
-    told: object,
-    *,
-    date: datetime = NOW,
-    secret: str = "s3cret",
-    drop: str = "",
-    headers: Mapping[str, str] = MappingProxyType({}),
-) -> WebhookRequest:
-    body = told if isinstance(told, bytes) else json.dumps(told).encode()
-    when = date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    made = {
-        "x-login": "login",
-        "x-date": when,
-        "authorization": f"V2-HMAC-SHA256, Signature: {signature('login', when, body, secret)}",
-        **headers,
-    }
-    made.pop(drop, None)
-    return WebhookRequest("POST", "/webhooks/1", "", made, body)
-
-
-@pytest.mark.parametrize("age", [timedelta(0), timedelta(days=7), -timedelta(minutes=4)])
-@pytest.mark.parametrize("drop", ["", "x-login"])
-def test_a_signed_notification_is_believed(age: timedelta, drop: str) -> None:
-    DLOCAL.verify_webhook(CREDENTIALS, _hook(_refund(), date=NOW - age, drop=drop), NOW)
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        _hook(_refund(), secret="another"),
-        _hook(_refund(), drop="authorization"),
-        _hook(_refund(), drop="x-date"),
-        _hook(_refund(), date=NOW - timedelta(days=9)),
-        _hook(_refund(), date=NOW + timedelta(minutes=6)),
-        replace(_hook(_refund()), body=json.dumps(_refund("REJECTED", 300)).encode()),
-        _hook(_refund(), headers={"x-login": "another"}),
-        _hook(_refund(), headers={"x-date": "yesterday"}),
-        _hook(_refund(), headers={"authorization": "V2-HMAC-SHA256, Signature: "}),
-        _hook(_refund(), headers={"authorization": "Basic abc"}),
-    ],
-)
-def test_a_notification_that_is_not_signed_by_dlocal_now_is_nobodys(request_: WebhookRequest) -> None:
-    with pytest.raises(BadSignature):
-        DLOCAL.verify_webhook(CREDENTIALS, request_, NOW)
-
-
-def test_a_signed_date_that_is_no_time_is_refused() -> None:
-    body = b"{}"
-    signed = f"V2-HMAC-SHA256, Signature: {signature('login', 'soon', body, 's3cret')}"
-    hook = WebhookRequest("POST", "/", "", {"x-date": "soon", "authorization": signed}, body)
-    with pytest.raises(BadSignature, match="ISO 8601"):
-        DLOCAL.verify_webhook(CREDENTIALS, hook, NOW)
-
-
-def test_a_notification_tells_of_the_refund_with_its_amount() -> None:
-    (told,) = DLOCAL.read_webhook(_hook(_refund()))
-    outcome = Succeeded("REF42342", code="SUCCESS")
-    assert told == TellsOfRefund(ORDER.payment_reference, None, "REF42342", outcome, amount=Money(789, "BRL"))
-
-
-def test_a_notification_that_leaves_things_out_is_read_as_far_as_it_goes() -> None:
-    told = {"id": "REF1", "payment_id": "D-1", "status": "REJECTED", "status_code": "300", "order_refund_id": "ours"}
-    (notice,) = DLOCAL.read_webhook(_hook(told))
-    outcome = Declined("REJECTED", "dLocal gave no reason.", "REF1")
-    assert notice == TellsOfRefund("D-1", "ours", "REF1", outcome)
-
-
-def test_a_notification_without_order_refund_id_names_our_refund_by_its_idempotency_key() -> None:
-    (one,) = DLOCAL.read_webhook(_hook(_refund(idempotency_key="ours")))
-    (other,) = DLOCAL.read_webhook(_hook(_refund(idempotency_key="key", order_refund_id="ours")))
-    assert isinstance(one, TellsOfRefund)
-    assert isinstance(other, TellsOfRefund)
-    assert (one.reference, other.reference) == ("ours", "ours")
-
-
-@pytest.mark.parametrize("strange", [{"status": "PAID"}, {"status_code": 300}, {"amount": "7,89"}, {"currency": "XXX"}])
-def test_a_notification_that_is_not_clear_only_makes_us_ask(strange: dict[str, Any]) -> None:
-    (notice,) = DLOCAL.read_webhook(_hook(_refund(**strange)))
-    assert isinstance(notice, TellsOfRefund)
-    assert notice.outcome is None
-
-
-def test_a_payments_notification_is_not_understood_although_its_statuses_sound_the_same() -> None:
-    payment = {"id": "D-4-1", "status": "REJECTED", "status_code": "300", "order_id": "o", "amount": 1}
-    (told,) = DLOCAL.read_webhook(_hook(payment))
-    assert isinstance(told, NotUnderstood)
-
-
-@pytest.mark.parametrize("body", [b"", b"[]", b"1", b"\xff", b"{"])
-def test_an_unreadable_notification_says_so(body: bytes) -> None:
-    with pytest.raises(BadNotice, match="refund object"):
-        DLOCAL.read_webhook(_hook(body))
-
-
-@given(_bodies)
-def test_no_signed_body_breaks_the_reading(body: bytes) -> None:
-    try:
-        told = DLOCAL.read_webhook(_hook(body))
-    except BadNotice:
-        return
-    assert all(isinstance(one, TellsOfRefund | NotUnderstood) for one in told)
 
 
 # Words and tables
@@ -495,73 +341,3 @@ def test_methods_without_a_way_back_name_the_accounts_that_dlocal_pays_to() -> N
         assert able.key_lifetime == timedelta(days=1)
         assert (able.route is Route.ORIGINAL) == (method in (Method.CARD, Method.PIX))
         assert bool(able.destinations and able.reason and able.instead) == (able.route is not Route.ORIGINAL)
-
-
-# The sandbox's wire
-
-
-async def all_answers(sandbox: SandboxClient) -> dict[str, Any]:
-    """One answer of each shape, by the schema's name and what tells them apart."""
-    auth = V2Hmac("sandboxlogin", "sandboxtranskey", "sandbox-secret-key")
-    base = f"{sandbox.url}/dlocal"
-    payment = await sandbox.capture(10_000, "ok", "pending", "refused")
-    order = replace(ORDER, base_url=base, payment_reference=payment)
-
-    async def refund(reference: str, amount: int = 100, **more: Any) -> Any:
-        request = DLOCAL.refund(replace(order, reference=reference, amount=Money(amount, "BRL"), **more))
-        return (await sandbox.http.send(request, auth=auth)).json()
-
-    async def get(place: str) -> Any:
-        return (await sandbox.http.get(f"{base}{place}", auth=auth, headers={"User-Agent": "t"})).json()
-
-    async def post(body: bytes, by: httpx.Auth = auth) -> Any:
-        return (await sandbox.http.post(f"{base}/refunds", content=body, auth=by)).json()
-
-    done = await refund("a" * 20)
-    await sandbox.post("forget-keys")
-    return {
-        "REFUND/done": done,
-        "REFUND/pending": await refund("b" * 20, webhook_url="https://example.com/hook"),
-        "REFUND/refused": await refund("c" * 20),
-        "REFUND/look-up": await get(f"/refunds/{done['id']}"),
-        "REFUND/status": await get(f"/refunds/{done['id']}/status"),
-        "ERROR/used": await refund("a" * 20),
-        "ERROR/sum": await refund("d" * 20, 10_000),
-        "ERROR/payment": await refund("e" * 20, payment_reference="D-0"),
-        "ERROR/unknown": await get("/refunds/REF0"),
-        "ERROR/body": await post(b"{"),
-        "ERROR/amount": await post(b'{"payment_id": "D-1", "amount": "1.00", "currency": "BRL"}'),
-        "ERROR/access": await post(b"{}", V2Hmac("sandboxlogin", "wrong", "sandbox-secret-key")),
-        "ERROR/signature": await post(b"{}", V2Hmac("sandboxlogin", "sandboxtranskey", "wrong")),
-    }
-
-
-async def test_every_answer_of_the_sandbox_follows_the_schemas() -> None:
-    async with a_sandbox() as sandbox:
-        answers = await all_answers(sandbox.at("dlocal"))
-        for name, document in answers.items():
-            schemas.check({"REFUND": schemas.REFUND, "ERROR": schemas.ERROR}[name.split("/")[0]], document)
-        codes = {name: answer["code"] for name, answer in answers.items() if name.startswith("ERROR")}
-        assert codes == {
-            "ERROR/used": 5011,
-            "ERROR/sum": 5007,
-            "ERROR/payment": 4000,
-            "ERROR/unknown": 4001,
-            "ERROR/body": 5001,
-            "ERROR/amount": 5001,
-            "ERROR/access": 3001,
-            "ERROR/signature": 5000,
-        }
-        with pytest.raises(ValidationError):
-            schemas.check(schemas.REFUND, answers["ERROR/used"])
-
-
-async def test_the_same_key_is_answered_with_the_same_refund_and_pays_once() -> None:
-    async with a_sandbox() as sandbox:
-        at_dlocal = sandbox.at("dlocal")
-        payment = await at_dlocal.capture(10_000)
-        auth = V2Hmac("sandboxlogin", "sandboxtranskey", "sandbox-secret-key")
-        order = replace(ORDER, base_url=f"{sandbox.url}/dlocal", payment_reference=payment)
-        answers = [await sandbox.http.send(DLOCAL.refund(order), auth=auth) for _ in range(3)]
-        assert len({answer.content for answer in answers}) == 1
-        assert await at_dlocal.paid(payment) == 789

@@ -1,9 +1,9 @@
-"""The EBANX connector without a network: what it sends, and what each answer and notification means."""
+"""The EBANX connector without a network: what it sends, and what each answer means."""
 
 import json
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,57 +12,29 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import ValidationError
 
 from domain.languages import LOCALES
 from domain.money import Money
 from domain.pse import explanations
 from domain.pse.capabilities import LookUp, Route
 from domain.pse.ebanx.auth import IntegrationKey
-from domain.pse.ebanx.connector import Ebanx
 from domain.pse.reporting import BadReport, ReportFile
 from domain.pse.vocabulary import (
     Accepted,
     BadAnswer,
-    BadNotice,
-    BadSignature,
-    ChargedBack,
-    Credentials,
     Declined,
     InDoubt,
     KnownRefund,
     Method,
-    NotUnderstood,
     Outcome,
     Period,
-    RefundOrder,
     Returned,
     Succeeded,
-    TellsOfRefund,
     Unsent,
-    WebhookRequest,
 )
+from tests.domain.pse.ebanx.answers import EBANX, HASH, NOW, ORDER
 from tests.domain.pse.fuzz import JSON, check_reading
-from tests.kit.world import a_sandbox
-from tests.sandbox.client import SandboxClient
-from tests.sandbox.ebanx.server import CERTIFICATE, INTEGRATION_KEY, notification
 from tests.schemas import ebanx as schemas
-
-EBANX = Ebanx()
-HASH = "59386e0a5f258ffed3bee6fecc9150f916d1e19aa50ec68c"
-ORDER = RefundOrder(
-    base_url="https://sandbox.ebanxpay.com",
-    reference="abcdefghij0123456789",
-    payment_reference=HASH,
-    pse_refund_reference=None,
-    method=Method.CARD,
-    amount=Money(1_023, "USD"),
-    captured=Money(8_000, "USD"),
-    attempt=1,
-    succeeded=False,
-)
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-CREDENTIALS = Credentials("https://x", "", {"integration_key": "k", "webhook_certificate": CERTIFICATE})
 
 
 def _refund(status: str = "RE", **more: Any) -> dict[str, Any]:
@@ -325,84 +297,6 @@ def test_nothing_that_a_server_can_send_breaks_the_reading(
         EBANX.read_payment(httpx.Response(status, content=body))
 
 
-# Notifications
-
-
-def _hook(body: bytes, **headers: str) -> WebhookRequest:
-    return WebhookRequest("POST", "/webhooks/1", "", headers, body)
-
-
-def _signed(kind: str = "refund", *hashes: str) -> WebhookRequest:
-    hook = notification("http://x", kind, *(hashes or (HASH,)))
-    return _hook(hook.body, **hook.headers)
-
-
-def test_a_notification_signed_with_ebanxs_certificate_is_believed() -> None:
-    EBANX.verify_webhook(CREDENTIALS, _signed(), NOW)
-    colons = _signed()
-    fingerprint = colons.headers["x-signaturefingerprint"]
-    with_colons = ":".join(fingerprint[place : place + 2] for place in range(0, 40, 2))
-    headers = {**colons.headers, "x-signaturefingerprint": with_colons, "x-signaturetype": "RSA, SHA1"}
-    EBANX.verify_webhook(CREDENTIALS, replace(colons, headers=headers), NOW)
-
-
-@pytest.mark.parametrize(
-    ("header", "value"),
-    [
-        ("x-signaturetype", "rsa,sha256"),
-        ("x-signaturetype", ""),
-        ("x-signaturefingerprint", "4ABAD89CF66B99998465470550EB15E3E271A246"),
-        ("x-signaturefingerprint", "é"),
-        ("x-signaturecontent", ""),
-        ("x-signaturecontent", "not base64!"),
-        ("x-signaturecontent", "YWJj"),
-    ],
-)
-def test_a_notification_that_is_not_signed_so_is_nobodys(header: str, value: str) -> None:
-    signed = _signed()
-    with pytest.raises(BadSignature):
-        EBANX.verify_webhook(CREDENTIALS, replace(signed, headers={**signed.headers, header: value}), NOW)
-
-
-def test_a_notification_without_any_signature_or_with_another_body_is_nobodys() -> None:
-    with pytest.raises(BadSignature):
-        EBANX.verify_webhook(CREDENTIALS, replace(_signed(), headers={}), NOW)
-    with pytest.raises(BadSignature, match="body"):
-        EBANX.verify_webhook(CREDENTIALS, replace(_signed(), body=b"hash_codes=1"), NOW)
-
-
-def test_a_connection_without_a_readable_certificate_believes_nothing() -> None:
-    with pytest.raises(BadSignature, match="PEM"):
-        EBANX.verify_webhook(replace(CREDENTIALS, secrets={"webhook_certificate": "x"}), _signed(), NOW)
-
-
-def test_a_notification_makes_us_ask_about_each_of_its_payments() -> None:
-    told = EBANX.read_webhook(_signed("refund", "a1", "b2"))
-    assert told == [TellsOfRefund("a1", None, None, None), TellsOfRefund("b2", None, None, None)]
-
-
-@pytest.mark.parametrize("kind", ["update", "another"])
-def test_other_notifications_are_kept_and_move_nothing(kind: str) -> None:
-    assert EBANX.read_webhook(_signed(kind, HASH)) == [NotUnderstood(f"{kind} of payment {HASH}")]
-
-
-@pytest.mark.parametrize(("kind", "back"), [("chargeback", False), ("chargeback_credit", True)])
-def test_a_chargeback_is_told_without_its_amount(kind: str, back: bool) -> None:
-    assert EBANX.read_webhook(_signed(kind, HASH)) == [ChargedBack(HASH, None, f"{HASH}/{kind}", None, back)]
-
-
-@pytest.mark.parametrize("body", [b"", b"{}", b"hash_codes=", b"operation=x", b"hash_codes=a,,b", b"hash_codes=\xff"])
-def test_an_unreadable_notification_says_so(body: bytes) -> None:
-    with pytest.raises(BadNotice):
-        EBANX.read_webhook(_hook(body))
-
-
-@given(st.binary(max_size=80))
-def test_no_signed_body_breaks_the_reading(body: bytes) -> None:
-    with suppress(BadNotice):
-        assert EBANX.read_webhook(_hook(body))
-
-
 # Words and tables
 
 
@@ -442,54 +336,3 @@ def test_a_report_that_somebody_hands_in_is_refused_because_its_columns_are_not_
     period = Period("https://x", NOW, NOW + timedelta(days=1), "America/Sao_Paulo")
     with pytest.raises(BadReport, match="not published"):
         EBANX.read_report(ReportFile("refunds.csv", "text/csv", tmp_path / "refunds.csv"), period)
-
-
-# The sandbox's wire
-
-
-async def all_answers(sandbox: SandboxClient) -> dict[str, Any]:
-    """One answer of each shape, by the schema's name and what tells them apart."""
-    key, base = IntegrationKey(INTEGRATION_KEY), f"{sandbox.url}/ebanx"
-    payment = await sandbox.capture(10_000, "ok", "pending")
-    order = replace(ORDER, base_url=base, payment_reference=payment, amount=Money(100, "BRL"))
-
-    async def refund(by: httpx.Auth = key, **more: Any) -> Any:
-        return (await sandbox.http.send(EBANX.refund(replace(order, **more)), auth=by)).json()
-
-    async def query(reference: str) -> Any:
-        request = EBANX.look_up_payment(base, reference)
-        assert request is not None
-        return (await sandbox.http.send(request, auth=key)).json()
-
-    async def get(**parameters: str) -> Any:  # as the older SDKs ask
-        wanted = {"integration_key": INTEGRATION_KEY, **parameters}
-        return (await sandbox.http.get(f"{base}/ws/refund", params=wanted)).json()
-
-    untouched = await sandbox.capture(10_000)
-    request = {"operation": "request", "hash": payment, "amount": "1.00", "description": "d"}
-    return {
-        "REFUNDED/done": await refund(),
-        "REFUNDED/again": await refund(),
-        "REFUNDED/get": await get(**request),
-        "REFUNDED/cancel": await get(operation="cancel", refund_id="20002"),
-        "QUERY": await query(payment),
-        "QUERY/none": await query(untouched),
-        "ERROR/key": await refund(by=IntegrationKey("wrong")),
-        "ERROR/payment": await refund(payment_reference="0" * 48),
-        "ERROR/sum": await refund(amount=Money(20_000, "BRL")),
-        "ERROR/description": await get(**{**request, "description": ""}),
-        "ERROR/amount": await get(**{**request, "amount": "1.001"}),
-        "ERROR/cancel": await get(operation="cancel", refund_id="20001"),
-        "ERROR/query": await query("0" * 48),
-    }
-
-
-async def test_every_answer_of_the_sandbox_follows_the_schemas() -> None:
-    names = {"REFUNDED": schemas.REFUNDED, "QUERY": schemas.QUERY, "ERROR": schemas.ERROR}
-    async with a_sandbox() as sandbox:
-        answers = await all_answers(sandbox.at("ebanx"))
-        for name, document in answers.items():
-            schemas.check(names[name.split("/")[0]], document)
-        assert [one["status"] for one in answers["QUERY"]["payment"]["refunds"]] == ["CO", "CA", "CO"]
-        with pytest.raises(ValidationError):
-            schemas.check(schemas.REFUNDED, answers["ERROR/key"])

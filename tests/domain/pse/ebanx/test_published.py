@@ -10,7 +10,7 @@ from domain.money import Money
 from domain.pse.ebanx.connector import Ebanx
 from domain.pse.vocabulary import Accepted, InDoubt
 from tests.conftest import SHARED
-from tests.domain.pse.ebanx.test_connector import ORDER
+from tests.domain.pse.ebanx.answers import ORDER
 from tests.schemas import ebanx as own
 
 FACTS = SHARED / "pse" / "data" / "ebanx"

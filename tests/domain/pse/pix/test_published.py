@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from domain.pse.pix.connector import Pix
 from domain.pse.vocabulary import TellsOfRefund
-from tests.domain.pse.pix.test_connector import ORDER, hook
+from tests.domain.pse.pix.answers import ORDER
+from tests.domain.pse.pix.test_connector import hook
 from tests.kit.world import a_sandbox
 from tests.sandbox.client import SandboxClient
 from tests.schemas import pix as own

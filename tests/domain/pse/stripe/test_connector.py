@@ -1,11 +1,8 @@
-"""The Stripe connector without a network: what it sends, and what each answer and each webhook means."""
+"""The Stripe connector without a network: what it sends, and what each answer means."""
 
-import hashlib
-import hmac
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -17,42 +14,23 @@ from domain.languages import LOCALES
 from domain.money import Money
 from domain.pse import explanations
 from domain.pse.capabilities import Route
-from domain.pse.stripe.connector import Stripe
 from domain.pse.vocabulary import (
     Accepted,
     AccountDetails,
     BadAnswer,
-    BadNotice,
-    BadSignature,
-    Credentials,
     Declined,
     DestinationKind,
     InDoubt,
     Method,
-    NotUnderstood,
     Outcome,
-    RefundOrder,
     Returned,
     Succeeded,
-    TellsOfRefund,
     Unsent,
-    WebhookRequest,
 )
 from tests.domain.pse.fuzz import JSON, check_reading
+from tests.domain.pse.stripe.answers import CREDENTIALS, ORDER, STRIPE, a_refund
 from tests.schemas import stripe as schemas
 
-STRIPE = Stripe()
-ORDER = RefundOrder(
-    base_url="https://api.stripe.com/v1",
-    reference="abcdefghij0123456789",
-    payment_reference="pi_3Ab",
-    pse_refund_reference=None,
-    method=Method.CARD,
-    amount=Money(789, "MXN"),
-    captured=Money(10_000, "MXN"),
-    attempt=1,
-    succeeded=False,
-)
 KNOWN = replace(ORDER, pse_refund_reference="re_1Ab")
 STATUSES = ("pending", "requires_action", "succeeded", "failed", "canceled")
 FAILURES = (
@@ -64,24 +42,6 @@ FAILURES = (
     "merchant_request",
     "unknown",
 )
-
-
-def a_refund(status: str = "succeeded", **more: Any) -> dict[str, Any]:
-    return {
-        "id": "re_1Ab",
-        "object": "refund",
-        "amount": 789,
-        "balance_transaction": None,
-        "charge": "ch_3Ab",
-        "created": 1_780_000_000,
-        "currency": "mxn",
-        "destination_details": {"type": "card", "card": {"type": "refund"}},
-        "metadata": {"estorno_reference": ORDER.reference},
-        "payment_intent": "pi_3Ab",
-        "reason": None,
-        "status": status,
-        **more,
-    }
 
 
 def answer(status: int, body: object = None, **headers: str) -> httpx.Response:
@@ -354,122 +314,6 @@ def test_a_payment_is_asked_for_with_its_refunds(reference: str) -> None:
 def test_a_payment_that_cannot_be_read_says_so(body: object) -> None:
     with pytest.raises(BadAnswer):
         STRIPE.read_payment(answer(200, body))
-
-
-# Webhooks
-
-CREDENTIALS = Credentials(
-    "https://api.stripe.com/v1",
-    "acct_1",
-    {"api_key": "sk_test_k", "webhook_secret": "whsec_new", "old_webhook_secret": "whsec_old"},
-)
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-AT = int(NOW.timestamp())
-
-
-def event(kind: str, about: object) -> bytes:
-    return json.dumps({"id": "evt_1", "object": "event", "type": kind, "data": {"object": about}}).encode()
-
-
-def mac(body: bytes, secret: str = "whsec_new", at: int = AT) -> str:
-    return hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-
-
-def hook(body: bytes, header: str | None = None) -> WebhookRequest:
-    headers = {} if header is None else {"stripe-signature": header}
-    return WebhookRequest("POST", "/webhooks/1", "", headers, body)
-
-
-BODY = event("refund.updated", a_refund())
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        f"t={AT},v1={mac(BODY)}",
-        f"t={AT},v1={mac(BODY, 'whsec_old')}",
-        f"t={AT},v1=bad,v1={mac(BODY)},v0=x",
-        f"t={AT},v1={mac(BODY)},v1=bad_signature",
-        f"t={AT - 299},v1={mac(BODY, at=AT - 299)}",
-        f"t={AT}, v1={mac(BODY)}",
-    ],
-)
-def test_any_signature_by_any_of_our_secrets_proves_a_webhook(header: str) -> None:
-    STRIPE.verify_webhook(CREDENTIALS, hook(BODY, header), NOW)
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        None,
-        "",
-        "t=,v1=",
-        f"v1={mac(BODY)}",
-        f"t={AT}",
-        f"t={AT},v0={mac(BODY)}",
-        f"t={AT},v1={mac(BODY, 'whsec_other')}",
-        f"t={AT},v1={mac(BODY + b' ')}",
-        f"t={AT + 1},v1={mac(BODY)}",
-        f"t={AT - 301},v1={mac(BODY, at=AT - 301)}",
-        f"t={AT + 301},v1={mac(BODY, at=AT + 301)}",
-        f"t=²,v1={mac(BODY)}",
-        f"t={'9' * 5000},v1={mac(BODY)}",
-        f"t={AT},v1=é",
-    ],
-)
-def test_a_webhook_that_is_not_proven_is_nobodys(header: str | None) -> None:
-    with pytest.raises(BadSignature):
-        STRIPE.verify_webhook(CREDENTIALS, hook(BODY, header), NOW)
-
-
-@pytest.mark.parametrize("kind", ["refund.created", "refund.updated", "refund.failed", "charge.refund.updated"])
-def test_the_refund_in_an_event_counts(kind: str) -> None:
-    (told,) = STRIPE.read_webhook(hook(event(kind, a_refund())))
-    assert told == TellsOfRefund(
-        payment_reference="pi_3Ab",
-        reference=ORDER.reference,
-        pse_refund_reference="re_1Ab",
-        outcome=Succeeded("re_1Ab", code="succeeded"),
-        amount=Money(789, "MXN"),
-        payment_alias="ch_3Ab",
-    )
-
-
-def test_a_refund_without_an_intent_names_its_charge() -> None:
-    (told,) = STRIPE.read_webhook(hook(event("refund.updated", a_refund(payment_intent=None, metadata={}))))
-    assert isinstance(told, TellsOfRefund)
-    assert (told.payment_reference, told.payment_alias, told.reference) == ("ch_3Ab", None, None)
-
-
-def test_a_status_that_is_not_published_only_makes_us_ask() -> None:
-    (told,) = STRIPE.read_webhook(hook(event("refund.updated", a_refund("new"))))
-    assert isinstance(told, TellsOfRefund)
-    assert told.outcome is None
-
-
-@pytest.mark.parametrize("kind", ["charge.refunded", "reporting.report_run.succeeded", "plan.created"])
-def test_other_events_move_nothing(kind: str) -> None:
-    assert STRIPE.read_webhook(hook(event(kind, {"object": "thing"}))) == [NotUnderstood(kind)]
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"[]",
-        b"{}",
-        b"\xff",
-        b'{"type": "refund.updated"}',
-        b'{"type": "refund.updated", "data": []}',
-        event("refund.updated", None),
-        event("refund.updated", {"object": "charge"}),
-        event("refund.updated", a_refund(amount="1")),
-        event("refund.updated", a_refund(currency="z")),
-    ],
-)
-def test_an_unreadable_webhook_says_what_is_wrong(body: bytes) -> None:
-    with pytest.raises(BadNotice):
-        STRIPE.read_webhook(hook(body))
 
 
 # Words

@@ -18,8 +18,10 @@ from domain.money import Money
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import BadSignature, Credentials, NotUnderstood, Succeeded, TellsOfRefund
 from tests.conftest import SHARED
-from tests.domain.pse.stripe.test_connector import KNOWN, STRIPE, a_refund, answer, event, hook
+from tests.domain.pse.stripe.answers import STRIPE, a_refund
+from tests.domain.pse.stripe.test_connector import KNOWN, answer
 from tests.domain.pse.stripe.test_reports import DAY
+from tests.domain.pse.stripe.test_webhooks import event, hook
 from tests.kit.world import a_sandbox
 from tests.sandbox.client import SandboxClient
 from tests.schemas import stripe as own

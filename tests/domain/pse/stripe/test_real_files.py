@@ -7,8 +7,9 @@ import pytest
 
 from domain.pse.reporting import BadReport, Unknown
 from domain.pse.vocabulary import NotUnderstood, TellsOfRefund
-from tests.domain.pse.stripe.test_connector import ORDER, STRIPE, a_refund, event, hook
+from tests.domain.pse.stripe.answers import ORDER, STRIPE, a_refund
 from tests.domain.pse.stripe.test_reports import CHARGE, REFUND, read, row, text
+from tests.domain.pse.stripe.test_webhooks import event, hook
 
 PAID = row("payout", "-58.81", source_id="po_1", customer_facing_amount="", customer_facing_currency="")
 FEE = row("fee", "0.00", "0.50", customer_facing_amount="", customer_facing_currency="", automatic_payout_id="")

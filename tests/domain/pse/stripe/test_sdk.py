@@ -12,7 +12,7 @@ import stripe
 from domain.money import Money
 from domain.pse.stripe.connector import Stripe
 from domain.pse.vocabulary import Credentials, Declined, Outcome, RefundOrder, Succeeded
-from tests.domain.pse.stripe.test_connector import ORDER
+from tests.domain.pse.stripe.answers import ORDER
 from tests.domain.pse.stripe.test_reports import DAY
 from tests.kit.world import served
 from tests.sandbox.app import create
