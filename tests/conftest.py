@@ -32,7 +32,7 @@ from jobs.machine.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey
 from tests.kit import databases
 from tests.kit.databases import OwnDatabase, with_name
 from tests.kit.days import seconds_to_a_new_day
-from tests.kit.drawn import draw_from_no_source
+from tests.kit.drawn import draw_from_no_source, know_what_utf8_encodes
 from tests.kit.drivers_once import build_models_once, describe_types_once, share_authorities
 from tests.kit.family import keep, keep_for_later, made_before
 from tests.kit.forked import forked_python, has_zygote, nursery, zygote
@@ -49,6 +49,7 @@ database.stand_for_all("a test looks at everything")
 build_models_once()
 describe_types_once()
 share_authorities()
+know_what_utf8_encodes()
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
 # The gate plays the same examples everywhere and no test of it asserts a time: a few drawn ones, beside those that are
 # written down. `search` (`make fuzz`) looks for new ones.

@@ -21,7 +21,8 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     report has told before) and `capture_told` (minor units: what the reports say was captured, if this one adds to it).
     """
     capture = (pl.col("type") == "CAPTURE") & (pl.col("state") == "SUCCEEDED") & pl.col("payment_id").is_not_null()
-    captures = lines.lazy().filter(capture.fill_null(value=False)).select(_NEEDED).collect()
+    # In memory, as wherever a frame is: polars' own choice begins threads for a few lines, and more memory for many.
+    captures = lines.lazy().filter(capture.fill_null(value=False)).select(_NEEDED).collect(engine="in-memory")
     if captures.is_empty():
         return lines.with_columns(
             capture=pl.lit(None, pl.String), capture_again=pl.lit(None, pl.Boolean), capture_told=pl.lit(None, pl.Int64)

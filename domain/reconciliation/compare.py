@@ -101,7 +101,7 @@ def duplicates(connection: Connection, run: ReconciliationRun, lines: pl.DataFra
     of one kind, a refund left twice.
     """
     first = lines.lazy().filter(~pl.col("again") & (pl.col("effect") == Effect.REFUND.value)).drop_nulls("refund_id")
-    names = first.select("refund_id", _first="pse_refund_reference").unique("refund_id").collect()
+    names = first.select("refund_id", _first="pse_refund_reference").unique("refund_id").collect(engine="in-memory")
     again = lines.filter("again").join(names, on="refund_id", how="left", maintain_order="left")
     told = pl.when(pl.col("first_name") != pl.col("pse_refund_reference")).then("first_name")
     again = again.with_columns(_first=pl.coalesce(told, "_first"))

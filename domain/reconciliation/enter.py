@@ -64,7 +64,7 @@ def gives_work(matched: pl.DataFrame) -> bool:
     )
     asked = pl.col("asked").list.len() > 0
     work = unowned | asked | pl.col("refund_by_bank") | _has_new_name() | _differs()
-    return bool(refund_lines.select(work.fill_null(value=False).any()).collect().item())
+    return bool(refund_lines.select(work.fill_null(value=False).any()).collect(engine="in-memory").item())
 
 
 async def _enter_nameless(file: ReportFile, refund_lines: pl.DataFrame, cause: Cause) -> None:
@@ -143,7 +143,7 @@ def _differs() -> pl.Expr:
 def news(matched: pl.DataFrame) -> pl.DataFrame:
     """The lines, and their refunds, that say what the books do not know of these."""
     refund_lines = matched.lazy().filter(pl.col("type") == "REFUND")
-    return refund_lines.filter(_differs()).select("line", "refund_id").collect()
+    return refund_lines.filter(_differs()).select("line", "refund_id").collect(engine="in-memory")
 
 
 def _both_unpaid(row: dict[str, Any]) -> bool:

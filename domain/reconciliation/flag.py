@@ -132,7 +132,7 @@ def _registered_twice(
         .filter(pl.col("id") != pl.col("of_one"))
         .unique()
         .sort("id", "one")
-        .collect()
+        .collect(engine="in-memory")
     )
     return [
         Found(

@@ -109,7 +109,7 @@ def _with_refund(
         .join(by_ours.lazy(), on=["payment_id", "reference"], how="left")
         .with_columns(refund_id=pl.coalesce("_by_pse", "_by_ours"))
         .drop("_by_pse", "_by_ours")
-        .collect()
+        .collect(engine="in-memory")
     )
     placed = nameless.place(named, refunds, settled, suspense)
     return placed.join(refunds.drop("refund_payment_id"), on="refund_id", how="left")
@@ -228,7 +228,7 @@ def _of_refunds(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     once = pl.when("again").then(pl.lit(Effect.NONE.value)).otherwise(pl.col("effect"))
     dropped = [f"_{by}_{effect}" for by in ("name", "refund") for effect in Effect]
     helping = ("_here", "_gone", "_taken", "_paid_otherwise", "name")
-    whole = made.with_columns(once.alias("effect")).collect()
+    whole = made.with_columns(once.alias("effect")).collect(engine="in-memory")
     return refund_parts.place(whole, settled, _OF_ANOTHER_NAME).drop(*helping, *dropped)
 
 

@@ -104,7 +104,7 @@ def _grouped(lines: pl.DataFrame) -> pl.DataFrame:
         .filter(moving)
         .group_by(_KEYS)
         .agg(pl.col("amount").cast(pl.Int128).sum(), *(pl.col(name).fill_null(0).sum() for name in _SUMS))
-        .collect()
+        .collect(engine="in-memory")
     )
 
 

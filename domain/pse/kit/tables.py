@@ -213,7 +213,7 @@ def _plain_pieces(file: ReportFile, layout: Layout, counted: _Counted, plain: Pl
 def _checked(file: ReportFile, rows: pl.DataFrame, counted: _Counted, plain: Plain) -> pl.DataFrame:
     """The rows with UNCLEAR; without those in which there is nothing."""
     # Asked lazily, so that what several conditions need (a currency's decimals, an amount) is worked out once.
-    good = rows.lazy().select(plain.good.fill_null(value=False).alias("good")).collect()["good"]
+    good = rows.lazy().select(plain.good.fill_null(value=False).alias("good")).collect(engine="in-memory")["good"]
     words: dict[int, str] = {}
     for some, are_good in _parts(rows, good, in_order=plain.in_order):
         if are_good:

@@ -1,5 +1,6 @@
 """The audit log calls what was done as people do, in the reader's language."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from domain.access.policies import READ_LISTS
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
+@cache
 def _operations() -> list[str]:
     mutations = build_schema((CHECKOUT / "schema.graphql").read_text()).mutation_type
     assert mutations is not None
