@@ -125,13 +125,15 @@ def _told(parts: pl.DataFrame, others: pl.DataFrame, proven: pl.DataFrame) -> pl
     is_capture = pl.col("capture") == "CAPTURE"
     proves = is_capture.any().over("payment_id")
     own = pl.when(is_capture | ~pl.col("_again")).then(pl.col("amount")).otherwise(0).sum().over(kinds)
-    by_kind = pl.col("_kind").fill_null(0) + own
+    by_kind = pl.col("_by_kind")
     over = ~is_capture & ~pl.col("_again") & (by_kind > pl.col("payment_captured"))
     total = pl.col("_before") + pl.when(is_capture).then(pl.col("amount")).otherwise(0).sum().over("payment_id")
     most = pl.when(over).then(by_kind).max().over("payment_id")
     said = pl.when(proves | most.is_not_null()).then(pl.max_horizontal(total, most))
     return (
         parts.join(of_kind, on=kinds, how="left", nulls_equal=True)
+        # A column of its own: a sum over lines inside another is made anew for each payment, of all lines each time.
+        .with_columns(_by_kind=pl.col("_kind").fill_null(0) + own)
         .with_columns(capture_told=said, capture_again=~is_capture & pl.col("_again"))
         .select("line", "capture", "capture_again", "capture_told")
     )
