@@ -1,0 +1,135 @@
+"""One document that is told twice, in two forms or by a person and a file, takes VAT back once."""
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from domain.models import TaxDocument, VatReversal
+from domain.models.taxes import ReversalState
+from domain.platform.settings import Settings
+from domain.taxes import previewing, work
+from domain.taxes.previewing import Outcome
+from tests.domain.taxes import vectors
+from tests.domain.taxes.vectors import access_key
+from tests.domain.taxes.world import (
+    a_sale_refunded,
+    accountant,
+    comes_back,
+    handed_in,
+    in_order,
+    named,
+    taken_in,
+    vat_of,
+)
+from tests.kit.days import utc_today
+from tests.kit.factories import CAUSE, Shop, a_payment, a_shop
+from tests.kit.world import quick_settings
+
+pytestmark = pytest.mark.usefixtures("books")
+S = ReversalState
+SALE = access_key(123, "2026-01-02")
+DAY = utc_today(-1).isoformat()
+NOTE_KEY = access_key(7, DAY)
+NOTE = vectors.nfe(7, [SALE], total="40.00", icms="7.20", issued=DAY)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return quick_settings(files=str(tmp_path / "files"))
+
+
+def _table(*rows_: str) -> bytes:
+    return "\n".join(("number,key,issuer,date,total,tax,original,refund,cause,status", *rows_)).encode()
+
+
+NUMBERED = _table(f"7,,,{DAY},40.00,7.20,NFe{SALE},,return,")
+KEYED = _table(f"7,{NOTE_KEY},,{DAY},40.00,7.20,NFe{SALE},,,")
+
+
+async def _refunded(*amounts: int) -> tuple[Shop, list[VatReversal]]:
+    shop = await a_shop()
+    payment = await named(await a_payment(shop, amount=10_000, tax=1_800, days_ago=3), f"NFe{SALE}")
+    return shop, [(await a_sale_refunded(shop, payment, amount))[1] for amount in amounts]
+
+
+async def _states(rows_: list[VatReversal]) -> list[tuple[S, str | None]]:
+    found = [await VatReversal.get(id=row.id) for row in rows_]
+    return [(row.state, row.period) for row in found]
+
+
+async def _seen(shop: Shop, given: bytes, settings: Settings) -> list[Outcome]:
+    file_id: UUID = await handed_in(shop, given, settings)
+    return [one.outcome for one in (await previewing.preview(accountant(shop), file_id, settings))[1]]
+
+
+@pytest.mark.parametrize("forms", [(NUMBERED, NOTE, NUMBERED, NOTE), (NOTE, NUMBERED, NOTE)])
+async def test_a_note_in_a_table_and_in_its_own_file_is_one_and_is_of_no_other_refund(
+    settings: Settings, forms: tuple[bytes, ...]
+) -> None:
+    shop, rows_ = await _refunded(4_000, 4_000)
+    for number, given in enumerate(forms):
+        told = await taken_in(shop, given, settings)
+        assert told.new == (number == 0)
+        assert (await vat_of(shop), await TaxDocument.filter(ended_at=None).count()) == ((1_080, 720, 0), 1)
+    assert (await _seen(shop, NUMBERED, settings), await in_order()) == ([Outcome.SAME], True)
+    assert sorted(state for state, _ in await _states(rows_)) == [S.DOCUMENTED, S.NEEDS_REVIEW]
+    # Its cancellation names the key, and the table that is handed in once more brings nothing back.
+    assert (await taken_in(shop, vectors.nfe_canceled(NOTE_KEY), settings)).canceled == 1
+    assert (await vat_of(shop), (await taken_in(shop, NUMBERED, settings)).new) == ((1_800, 1_440, 0), 0)
+    assert (await vat_of(shop), await in_order()) == ((1_800, 1_440, 0), True)
+
+
+async def test_a_table_that_says_that_a_note_is_canceled_ends_it_in_whichever_form_it_stands(
+    settings: Settings,
+) -> None:
+    shop, rows_ = await _refunded(4_000)
+    for given in (NUMBERED, NOTE):
+        await taken_in(shop, given, settings)
+    assert (await taken_in(shop, _table("7,,,,,,,,,cancelada"), settings)).canceled == 1
+    assert (await _states(rows_), await vat_of(shop)) == ([(S.NEEDED, None)], (1_800, 720, 0))
+    assert (await taken_in(shop, NOTE, settings)).new == 0
+    assert (await vat_of(shop), await in_order()) == ((1_800, 720, 0), True)
+
+
+async def test_alike_is_not_the_same_another_number_issuer_sale_or_refund_is_a_note_of_its_own(
+    settings: Settings,
+) -> None:
+    shop, rows_ = await _refunded(4_000, 4_000)
+    await taken_in(shop, _table(f"7,,99,{DAY},40.00,7.20,NFe{SALE},,,"), settings)  # of somebody else's
+    told = await taken_in(shop, NOTE, settings)
+    assert (told.new, await vat_of(shop)) == (1, (360, 0, 0))
+    shop, rows_ = await _refunded(4_000, 4_000)
+    await taken_in(shop, _table(f"17,,,{DAY},40.00,7.20,NFe{SALE},,,"), settings)
+    told = await taken_in(shop, NOTE, settings)
+    assert (told.new, await vat_of(shop), await in_order()) == (1, (360, 0, 0), True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [NOTE, _table(f"7,{NOTE_KEY},12ABC34501DE35,{DAY},40.00,7.20,NFe{SALE},,return,"),
+     _table(f"7,{NOTE_KEY},,{utc_today(-2)},40.00,7.20,NFe{SALE},,,")],
+)  # fmt: skip
+async def test_what_stands_in_a_return_stays_there_when_its_document_is_told_in_other_words(
+    settings: Settings, other: bytes
+) -> None:
+    shop, rows_ = await _refunded(4_000)
+    await taken_in(shop, KEYED, settings)
+    await work.declare(accountant(shop), [rows_[0].id], DAY[:7], CAUSE)
+    for given in (other, KEYED, other):
+        await taken_in(shop, given, settings)
+        assert (await _states(rows_), await vat_of(shop)) == ([(S.DECLARED, DAY[:7])], (1_080, 0, 0))
+    assert await in_order()
+
+
+async def test_a_refund_that_came_back_needs_its_counter_document_whichever_form_of_the_first_one_comes_late(
+    settings: Settings,
+) -> None:
+    shop, rows_ = await _refunded(4_000)
+    await taken_in(shop, KEYED, settings)
+    (row,) = rows_
+    await comes_back(await row.refund)
+    for given in (NOTE, KEYED):
+        await taken_in(shop, given, settings)
+        assert (await _states(rows_), await vat_of(shop)) == ([(S.NEEDS_REVIEW, None)], (1_080, -720, 0))
+    assert await in_order()
