@@ -1,0 +1,127 @@
+"""One document in several forms: a table's row has a number where the signed file has a key, and both are one document.
+
+In another form it takes VAT back once; and what says nothing else of its money, day and refunds undoes nothing.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID, uuid4
+
+from domain.models import Payment, Refund, TaxDocument, TaxDocumentShare, VatReversal
+from domain.taxes import moves
+from domain.taxes.candidates import DIFFERENCE_MAX, nearest
+from domain.taxes.documents.said import Document, normal
+
+CANCELED: Final = "CANCELED"
+REVISED: Final = "REVISED"
+SIGNED: Final = frozenset({"NFE", "CFDI", "DTE", "SRI", "UBL"})
+_NUMBERS: Final = re.compile(r"[0-9]+")
+
+
+async def known(merchant_id: UUID, said: Document | TaxDocument) -> list[TaxDocument]:
+    """What was handed in of a document, whatever its forms call it: the one that stands, if one does, is the last."""
+    named = await TaxDocument.filter(merchant_id=merchant_id, name=said.name).order_by("created_at")
+    if standing(named) is None:
+        named = [*await _twins(merchant_id, said), *named]
+    return sorted(named, key=lambda one: one.ended_at is None)
+
+
+async def named(merchant_id: UUID, name: str) -> TaxDocument | None:
+    """The version that holds of a document that was once handed in by that name."""
+    told = await TaxDocument.filter(merchant_id=merchant_id, name=name).order_by("-created_at").first()
+    return None if told is None or told.ended_because == CANCELED else standing(await known(merchant_id, told))
+
+
+def standing(versions: Sequence[TaxDocument]) -> TaxDocument | None:
+    """The version that holds; None: none, or none any more."""
+    return next((one for one in versions if one.ended_at is None), None)
+
+
+async def _twins(merchant_id: UUID, said: Document | TaxDocument) -> list[TaxDocument]:
+    alike = TaxDocument.filter(
+        merchant_id=merchant_id,
+        issued_on=said.issued_on,
+        total=said.total,
+        currency=said.currency,
+        country=said.country,
+    )
+    found = await alike.exclude(name=said.name).order_by("created_at")
+    likely = [one for one in found if _may_be_one(one, said)]
+    sales = await _sales(merchant_id, said) if likely else set()
+    return [one for one in likely if sales & await _sales(merchant_id, one)]
+
+
+def _may_be_one(one: TaxDocument, other: Document | TaxDocument) -> bool:
+    """By form, number, issuer and refund: two signed files with two names are two, and so are a table's two numbers."""
+    forms = (one.kind in SIGNED) + (other.kind in SIGNED)
+    numbers = normal(one.number) == normal(other.number) if forms == 0 else _ends_with(one.number, other.number)
+    refunds = {one.refund_reference, other.refund_reference} - {None}
+    return forms < 2 and numbers and len(refunds) < 2 and len(_issuers(one.issuer, other.issuer)) < 2
+
+
+def _ends_with(one: str, other: str) -> bool:
+    """Whether one number is the end of the other: 7 is that of 1/7, in whatever zeros and words it stands."""
+    few, many = sorted(([part.lstrip("0") for part in _NUMBERS.findall(told)] for told in (one, other)), key=len)
+    return bool(few) and many[-len(few) :] == few
+
+
+def _issuers(*told: str | None) -> set[str]:
+    """The tax IDs of those that have one: a table may have a name there."""
+    bare = ("".join(sign for sign in one.upper() if sign.isalnum()) for one in told if one)
+    return {one for one in bare if any(sign.isdigit() for sign in one)}
+
+
+async def _sales(merchant_id: UUID, said: Document | TaxDocument) -> set[str]:
+    """The sales that it is of: those that it names, and that of the refund that it names."""
+    named = set(said.originals)
+    if said.refund_reference is not None:
+        of = await Payment.filter(merchant_id=merchant_id, refunds__reference=said.refund_reference)
+        named |= {normal(one.tax_document) for one in of if one.tax_document}
+    return named
+
+
+async def says_the_same(one: TaxDocument, said: Document) -> bool:
+    """Whether it says nothing else of the money and the refunds that the other takes VAT back of."""
+    shares = await TaxDocumentShare.filter(document_id=one.id, voided_at=None).prefetch_related("reversal")
+    tax = sum(share.tax for share in shares)
+    same = (one.currency, one.total, one.issued_on) == (said.currency, said.total, said.issued_on)
+    close = abs(nearest(dict(said.parts) or {"tax": said.tax}, tax) - tax) <= DIFFERENCE_MAX
+    if not shares or one.problem is not None or not (same and close):
+        return False
+    refunds = await Refund.filter(id__in=[share.reversal.refund_id for share in shares]).prefetch_related("payment")
+    if said.refund_reference is not None:
+        return {said.refund_reference} == {refund.reference for refund in refunds}
+    return {normal(refund.payment.tax_document or "") for refund in refunds} <= set(said.originals)
+
+
+async def is_told(one: TaxDocument, said: Document) -> bool:
+    """Whether it tells nothing new: the same facts, or a table's row of what its signed file has said."""
+    return one.facts == said.facts or (
+        one.kind in SIGNED and said.kind not in SIGNED and await says_the_same(one, said)
+    )
+
+
+async def end(document: TaxDocument, because: str) -> list[TaxDocumentShare]:
+    """Write that a version holds no more, and its shares: those that it had. What they had booked is the caller's."""
+    shares = await TaxDocumentShare.filter(document_id=document.id, voided_at=None)
+    reversals = await VatReversal.filter(id__in=[one.reversal_id for one in shares])
+    await moves.lock_refunds([one.refund_id for one in reversals])
+    now = datetime.now(UTC)
+    await TaxDocument.filter(id=document.id, ended_at=None).update(ended_at=now, ended_because=because)
+    await TaxDocumentShare.filter(id__in=[one.id for one in shares]).update(voided_at=now)
+    return sorted(shares, key=lambda share: share.reversal_id)
+
+
+async def take_over(document: TaxDocument, shares: Sequence[TaxDocumentShare]) -> None:
+    """The document has what a version of it had that said the same: nothing is undone, and nothing booked again."""
+    for one in shares:
+        await TaxDocumentShare.create(
+            id=uuid4(),
+            merchant_id=document.merchant_id,
+            document_id=document.id,
+            reversal_id=one.reversal_id,
+            amount=one.amount,
+            tax=one.tax,
+        )
