@@ -1,5 +1,6 @@
 """One document that is told twice, in two forms or by a person and a file, takes VAT back once."""
 
+from datetime import date
 from pathlib import Path
 from uuid import UUID
 
@@ -8,7 +9,8 @@ import pytest
 from domain.models import TaxDocument, VatReversal
 from domain.models.taxes import ReversalState
 from domain.platform.settings import Settings
-from domain.taxes import previewing, work
+from domain.problems import InvalidInput
+from domain.taxes import candidates, nightly, previewing, work
 from domain.taxes.previewing import Outcome
 from tests.domain.taxes import vectors
 from tests.domain.taxes.vectors import access_key
@@ -56,6 +58,12 @@ async def _refunded(*amounts: int) -> tuple[Shop, list[VatReversal]]:
 async def _states(rows_: list[VatReversal]) -> list[tuple[S, str | None]]:
     found = [await VatReversal.get(id=row.id) for row in rows_]
     return [(row.state, row.period) for row in found]
+
+
+async def _misfits(shop: Shop, given: bytes, settings: Settings) -> list[str | None]:
+    file_id = await handed_in(shop, given, settings)
+    found = (await previewing.preview(accountant(shop), file_id, settings))[1]
+    return [one.differs and one.differs.problem for one in found]
 
 
 async def _seen(shop: Shop, given: bytes, settings: Settings) -> list[Outcome]:
@@ -133,3 +141,57 @@ async def test_a_refund_that_came_back_needs_its_counter_document_whichever_form
         await taken_in(shop, given, settings)
         assert (await _states(rows_), await vat_of(shop)) == ([(S.NEEDS_REVIEW, None)], (1_080, -720, 0))
     assert await in_order()
+
+
+def _note(number: int, total: str, icms: str) -> bytes:
+    return vectors.nfe(number, [SALE], total=total, icms=icms, issued=DAY)
+
+
+async def _entered(shop: Shop, row: VatReversal, number: str) -> None:
+    await work.document(accountant(shop), row.id, number, date.fromisoformat(DAY), CAUSE)
+
+
+async def test_what_a_person_entered_of_several_refunds_is_the_file_that_comes_later_and_no_third_refunds(
+    settings: Settings,
+) -> None:
+    shop, rows_ = await _refunded(3_000, 2_000, 5_000)
+    for row, number in zip(rows_, ("1/7", "7"), strict=False):
+        await _entered(shop, row, number)
+    assert (await taken_in(shop, _note(7, "50.00", "9.00"), settings)).matched == 1
+    assert ([state for state, _ in await _states(rows_)], await vat_of(shop)) == (
+        [S.DOCUMENTED, S.DOCUMENTED, S.NEEDS_REVIEW], (900, 900, 0),
+    )  # fmt: skip
+    assert (await taken_in(shop, vectors.nfe_canceled(NOTE_KEY), settings)).canceled == 1
+    assert (await vat_of(shop), await in_order()) == ((1_800, 1_800, 0), True)
+
+
+async def test_a_file_of_other_money_than_a_person_entered_it_for_is_told_and_given_to_nobody_else(
+    settings: Settings,
+) -> None:
+    shop, rows_ = await _refunded(3_000, 5_000, 2_000)
+    await _entered(shop, rows_[0], "1/7")
+    note = _note(7, "50.00", "9.00")
+    assert await _misfits(shop, note, settings) == [candidates.ENTERED]
+    told = await taken_in(shop, note, settings)
+    assert (told.matched, [one.why for one in told.why]) == (0, [candidates.ENTERED])
+    assert (await vat_of(shop), await open_kinds(rows_[0].refund_id)) == ((1_260, 1_260, 0), ["VAT_DOCUMENT_DIFFERS"])
+    await _entered(shop, rows_[2], "1/7")
+    assert (await nightly.match_again(), await open_kinds(rows_[0].refund_id)) == (1, [])
+    assert (await vat_of(shop), await in_order()) == ((900, 900, 0), True)
+
+
+async def test_nobody_enters_by_hand_a_document_that_is_another_refunds_or_was_canceled(settings: Settings) -> None:
+    shop, rows_ = await _refunded(4_000, 3_000)
+    await taken_in(shop, NOTE, settings)
+    for number in ("1/7", "NF 7", NOTE_KEY):
+        with pytest.raises(InvalidInput, match="all of its money"):
+            await _entered(shop, rows_[1], number)
+    await taken_in(shop, vectors.nfe_canceled(NOTE_KEY), settings)
+    await taken_in(shop, vectors.nfe_canceled(access_key(8, DAY)), settings)
+    for number in ("1/7", NOTE_KEY, access_key(8, DAY)):
+        with pytest.raises(InvalidInput, match="canceled"):
+            await _entered(shop, rows_[0], number)
+    assert await vat_of(shop) == (1_800, 1_260, 0)
+    await _entered(shop, rows_[0], "1/9")
+    await _entered(shop, rows_[1], "1/9")  # one of both, as far as anybody knows
+    assert (await vat_of(shop), await in_order()) == ((540, 0, 0), True)

@@ -226,6 +226,10 @@ async def test_what_is_nearly_late_and_late_is_told_once_by_the_merchants_own_ca
     assert await open_kinds(refund.id) == ["VAT_REVERSAL_OVERDUE"]
     await work.document(who, row.id, "NC A 0001-00000007", _today(), CAUSE)
     assert (await nightly.flag_overdue(), await open_kinds(refund.id), await in_order()) == (0, [], True)
+    async with transaction():  # the document is canceled: what was late is late again
+        await moves.undocument(*await moves.hold(shop.id, row.id), CAUSE, "It was canceled.")
+    assert await nightly.flag_overdue() == 1
+    assert await open_kinds(refund.id) == ["VAT_REVERSAL_NEEDED", "VAT_REVERSAL_OVERDUE"]
 
 
 async def test_countries_and_days_that_cannot_be_are_refused_and_nothing_is_weighed() -> None:
