@@ -24,7 +24,7 @@ from domain.platform.apart import apart
 from domain.platform.database import execute, rows, transaction
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, NotFound
-from domain.taxes import match, moves, versions
+from domain.taxes import entered, match, moves, versions
 from domain.taxes.documents import read
 from domain.taxes.documents.said import Cancellation, Document, Said, Unread
 from domain.taxes.versions import CANCELED, REVISED
@@ -44,7 +44,7 @@ _NOT_KNOWN: Final = (
 )
 # What a person had documented by that name, of which no file came (the same expression as its index).
 _BY_HAND: Final = r"""
-SELECT v.id, v.refund_id FROM vat_reversals v
+SELECT v.id FROM vat_reversals v
 WHERE v.merchant_id = $1 AND v.booked = 'DOCUMENTED' AND regexp_replace(btrim(regexp_replace(upper(v.document_number),
     '[^0-9A-Z]+', '-', 'g'), '-'), '(^|-)0+(?=[0-9])', '\1', 'g') = $2
   AND NOT EXISTS (SELECT 1 FROM tax_document_shares s WHERE s.reversal_id = v.id AND s.voided_at IS NULL)
@@ -263,23 +263,32 @@ async def _cancel(file: File, said: Cancellation, done: Imported, cause: Cause) 
         )
         done.note(said.where or said.name, _NOT_KNOWN)
         return
+    by_hand = await entered.refunds_of(current.merchant_id, current)
     await end(current, CANCELED, cause)
+    await _undo(current.merchant_id, await VatReversal.filter(refund_id__in=by_hand).order_by("id"), cause)
     done.canceled += 1
 
 
 async def _end_by_hand(merchant_id: UUID, name: str, cause: Cause) -> bool:
     """Undo what a person had documented by that name before any file of it came; whether there was anything."""
-    found = await rows(_BY_HAND, merchant_id, name)
-    await moves.lock_refunds([one["refund_id"] for one in found])
-    for one in found:
-        row, refund = await moves.hold(merchant_id, one["id"])
-        await moves.undocument(row, refund, cause, f"Document {row.document_number} was {CANCELED.lower()}.")
+    named = [one["id"] for one in await rows(_BY_HAND, merchant_id, name)]
+    found = await VatReversal.filter(id__in=named).order_by("id")
+    await _undo(merchant_id, found, cause)
     return bool(found)
+
+
+async def _undo(merchant_id: UUID, found: Sequence[VatReversal], cause: Cause) -> None:
+    await moves.lock_refunds([one.refund_id for one in found])
+    for one in found:
+        row, refund = await moves.hold(merchant_id, one.id)
+        await moves.undocument(row, refund, cause, f"Document {row.document_number} was {CANCELED.lower()}.")
 
 
 async def end(document: TaxDocument, because: str, cause: Cause) -> None:
     """The document holds no more: what it took back is to be taken back again. In the caller's transaction."""
-    for one in await versions.end(document, because):
+    shares = await versions.end(document, because)
+    await match.no_more(document, f"The document was {because.lower()}.")
+    for one in shares:
         row, refund = await moves.hold(document.merchant_id, one.reversal_id)
         told = {f"{names.vat_differs(refund.id)}/{document.id}": f"The document was {because.lower()}."}
         await findings.resolve_of(document.merchant_id, refund.id, told)

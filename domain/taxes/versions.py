@@ -56,12 +56,12 @@ async def _twins(merchant_id: UUID, said: Document | TaxDocument) -> list[TaxDoc
 def _may_be_one(one: TaxDocument, other: Document | TaxDocument) -> bool:
     """By form, number, issuer and refund: two signed files with two names are two, and so are a table's two numbers."""
     forms = (one.kind in SIGNED) + (other.kind in SIGNED)
-    numbers = normal(one.number) == normal(other.number) if forms == 0 else _ends_with(one.number, other.number)
+    numbers = normal(one.number) == normal(other.number) if forms == 0 else ends_with(one.number, other.number)
     refunds = {one.refund_reference, other.refund_reference} - {None}
     return forms < 2 and numbers and len(refunds) < 2 and len(_issuers(one.issuer, other.issuer)) < 2
 
 
-def _ends_with(one: str, other: str) -> bool:
+def ends_with(one: str, other: str) -> bool:
     """Whether one number is the end of the other: 7 is that of 1/7, in whatever zeros and words it stands."""
     few, many = sorted(([part.lstrip("0") for part in _NUMBERS.findall(told)] for told in (one, other)), key=len)
     return bool(few) and many[-len(few) :] == few

@@ -21,6 +21,7 @@ from tests.domain.taxes.world import (
     handed_in,
     in_order,
     named,
+    open_kinds,
     taken_in,
     vat_of,
 )
@@ -63,7 +64,7 @@ async def _states(rows_: list[VatReversal]) -> list[tuple[S, str | None]]:
 async def _misfits(shop: Shop, given: bytes, settings: Settings) -> list[str | None]:
     file_id = await handed_in(shop, given, settings)
     found = (await previewing.preview(accountant(shop), file_id, settings))[1]
-    return [one.differs and one.differs.problem for one in found]
+    return [one.differs.problem if one.differs else None for one in found]
 
 
 async def _seen(shop: Shop, given: bytes, settings: Settings) -> list[Outcome]:
