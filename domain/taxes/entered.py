@@ -12,6 +12,7 @@ from domain.taxes import versions
 from domain.taxes.documents.said import Document, normal
 from domain.taxes.moves import Paper
 
+_PATH: Final = ["input", "number"]
 # What is documented by no file, of the sales whose document has one of these names (the same expression as its index),
 # or of that refund's.
 _BY_HAND: Final = r"""
@@ -39,12 +40,18 @@ async def check(row: VatReversal, paper: Paper) -> None:
     standing = [one for one in found if one.ended_at is None]
     canceled = not standing and any(one.ended_because == versions.CANCELED for one in found)
     if canceled or await TaxCancellation.exists(merchant_id=row.merchant_id, name=normal(paper.number)):
-        raise _refused(f"Document {paper.number} was canceled: it takes nothing back.")
+        raise InvalidInput(
+            f"Document {paper.number} was canceled, and takes nothing back: enter the document that is of this refund.",
+            path=_PATH,
+        )
     for one in standing:
         shares = await TaxDocumentShare.filter(document_id=one.id, voided_at=None)
         whole = sum(share.amount for share in shares) == one.total
         if whole and row.id not in {share.reversal_id for share in shares}:
-            raise _refused(f"Document {paper.number} is of other refunds, with all of its money.")
+            raise InvalidInput(
+                f"Document {paper.number} is of other refunds, with all of its money: enter the one of this refund.",
+                path=_PATH,
+            )
 
 
 async def _likely(row: VatReversal, paper: Paper) -> list[TaxDocument]:
@@ -66,7 +73,3 @@ def _is(document: TaxDocument | Document, paper: Paper) -> bool:
     if normal(paper.number) in (document.name, normal(document.number)):
         return True
     return document.issued_on == paper.issued_on and versions.ends_with(document.number, paper.number)
-
-
-def _refused(why: str) -> InvalidInput:
-    return InvalidInput(f"{why} Enter the document that is of this refund.", path=["input", "number"])
