@@ -196,3 +196,31 @@ async def test_nobody_enters_by_hand_a_document_that_is_another_refunds_or_was_c
     await _entered(shop, rows_[0], "1/9")
     await _entered(shop, rows_[1], "1/9")  # one of both, as far as anybody knows
     assert (await vat_of(shop), await in_order()) == ((540, 0, 0), True)
+
+
+@pytest.mark.parametrize("number", [NOTE_KEY, "1/7", "NF 7"])
+async def test_a_cancellation_ends_what_a_person_entered_and_its_file_brings_nothing_back(
+    settings: Settings, number: str
+) -> None:
+    shop, rows_ = await _refunded(4_000)
+    await _entered(shop, rows_[0], number)
+    assert (await taken_in(shop, vectors.nfe_canceled(access_key(17, DAY)), settings)).canceled == 0
+    assert (await taken_in(shop, vectors.nfe_canceled(NOTE_KEY), settings)).canceled == 1
+    assert (await taken_in(shop, NOTE, settings)).new == 0
+    assert (await _states(rows_), await vat_of(shop)) == ([(S.NEEDED, None)], (1_800, 720, 0))
+    assert ((await taken_in(shop, vectors.nfe_canceled(NOTE_KEY), settings)).same, await in_order()) == (1, True)
+
+
+async def test_a_cancellation_by_key_ends_what_a_table_has_by_its_number_and_a_tables_what_a_person_has(
+    settings: Settings,
+) -> None:
+    shop, rows_ = await _refunded(4_000)
+    await taken_in(shop, NUMBERED, settings)
+    assert (await taken_in(shop, vectors.nfe_canceled(access_key(17, DAY)), settings)).canceled == 0
+    assert (await taken_in(shop, vectors.nfe_canceled(NOTE_KEY), settings)).canceled == 1
+    assert [(await taken_in(shop, given, settings)).new for given in (NUMBERED, NOTE)] == [0, 0]
+    assert await vat_of(shop) == (1_800, 720, 0)
+    await _entered(shop, rows_[0], "NC 9")
+    assert (await taken_in(shop, _table("NC9,,,,,,,,,cancelada"), settings)).canceled == 0  # it may be another
+    assert (await taken_in(shop, _table("nc 9,,,,,,,,,cancelada"), settings)).canceled == 1
+    assert (await vat_of(shop), await in_order()) == ((1_800, 720, 0), True)
