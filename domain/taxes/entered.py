@@ -9,7 +9,7 @@ from domain.models import Payment, Refund, TaxCancellation, TaxDocument, TaxDocu
 from domain.platform.database import rows
 from domain.problems import InvalidInput
 from domain.taxes import versions
-from domain.taxes.documents.said import Document, normal
+from domain.taxes.documents.said import Cancellation, Document, normal
 from domain.taxes.moves import Paper
 
 _PATH: Final = ["input", "number"]
@@ -25,6 +25,15 @@ WHERE v.merchant_id = $1 AND v.booked = 'DOCUMENTED' AND v.payment_id IN (
   AND NOT EXISTS (SELECT 1 FROM tax_document_shares s WHERE s.reversal_id = v.id AND s.voided_at IS NULL)
 ORDER BY v.created_at, v.id"""
 
+# What is documented by no file and called by one of these names ($2), or of a document of those days.
+_CALLED: Final = r"""
+SELECT v.id, v.document_number AS number FROM vat_reversals v
+WHERE v.merchant_id = $1 AND v.booked = 'DOCUMENTED' AND (v.document_on BETWEEN $3 AND $4 OR regexp_replace(btrim(
+    regexp_replace(upper(v.document_number), '[^0-9A-Z]+', '-', 'g'), '-'), '(^|-)0+(?=[0-9])', '\1', 'g')
+    = ANY($2::text[]))
+  AND NOT EXISTS (SELECT 1 FROM tax_document_shares s WHERE s.reversal_id = v.id AND s.voided_at IS NULL)
+ORDER BY v.id"""
+
 
 async def refunds_of(merchant_id: UUID, document: TaxDocument | Document) -> list[UUID]:
     """The refunds of its sales of which a person has said that this document takes their VAT back."""
@@ -32,6 +41,16 @@ async def refunds_of(merchant_id: UUID, document: TaxDocument | Document) -> lis
     return [
         row["refund_id"] for row in await rows(_BY_HAND, *asked) if _is(document, Paper(row["number"], row["on_day"]))
     ]
+
+
+async def called(merchant_id: UUID, said: Cancellation) -> list[VatReversal]:
+    """What a person has documented by a document that is canceled, by its name or its number."""
+    names = {said.name, normal(said.number)} - {""}
+    found = await rows(_CALLED, merchant_id, sorted(names), *versions.days_of(said))
+    ids = [
+        row["id"] for row in found if normal(row["number"]) in names or versions.ends_with(said.number, row["number"])
+    ]
+    return await VatReversal.filter(id__in=ids).order_by("id")
 
 
 async def check(row: VatReversal, paper: Paper) -> None:

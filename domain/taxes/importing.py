@@ -21,7 +21,7 @@ from domain.models import File, Merchant, TaxCancellation, TaxDocument, TaxDocum
 from domain.models.files import Purpose
 from domain.models.taxes import ReversalState
 from domain.platform.apart import apart
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, transaction
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, NotFound
 from domain.taxes import entered, match, moves, versions
@@ -42,13 +42,6 @@ _NOT_KNOWN: Final = (
     "It says that a document is canceled or rejected that was not handed in, nor entered so: nothing hung on "
     "it, and if it comes, it takes nothing back."
 )
-# What a person had documented by that name, of which no file came (the same expression as its index).
-_BY_HAND: Final = r"""
-SELECT v.id FROM vat_reversals v
-WHERE v.merchant_id = $1 AND v.booked = 'DOCUMENTED' AND regexp_replace(btrim(regexp_replace(upper(v.document_number),
-    '[^0-9A-Z]+', '-', 'g'), '-'), '(^|-)0+(?=[0-9])', '\1', 'g') = $2
-  AND NOT EXISTS (SELECT 1 FROM tax_document_shares s WHERE s.reversal_id = v.id AND s.voided_at IS NULL)
-ORDER BY v.id"""
 
 
 @dataclass(slots=True)
@@ -245,36 +238,31 @@ async def _matched(document: TaxDocument, cause: Cause, *, again: bool = False) 
 
 
 async def _cancel(file: File, said: Cancellation, done: Imported, cause: Cause) -> None:
-    current = await versions.named(file.merchant_id, said.name)
-    if current is None and await _end_by_hand(file.merchant_id, said.name, cause):
+    current = await versions.named(file.merchant_id, said.name) or await versions.called(file.merchant_id, said)
+    entered_so = await entered.called(file.merchant_id, said)
+    if current is not None:
+        of_it = await entered.refunds_of(current.merchant_id, current)
+        entered_so += await VatReversal.filter(refund_id__in=of_it).exclude(id__in=[one.id for one in entered_so])
+        await end(current, CANCELED, cause)
+    await _undo(file.merchant_id, entered_so, cause)
+    is_new = await _keep(file, said)
+    if current is not None or entered_so:
         done.canceled += 1
-        return
-    if current is None:
-        ended = await TaxDocument.exists(merchant_id=file.merchant_id, name=said.name, ended_because=CANCELED)
-        if ended or await TaxCancellation.exists(merchant_id=file.merchant_id, name=said.name):
-            done.same += 1
-            return
-        await TaxCancellation.create(
-            id=uuid4(),
-            merchant_id=file.merchant_id,
-            file_id=file.id,
-            name=said.name,
-            imported_by=file.created_by[:200],
-        )
+    elif is_new:
         done.note(said.where or said.name, _NOT_KNOWN)
-        return
-    by_hand = await entered.refunds_of(current.merchant_id, current)
-    await end(current, CANCELED, cause)
-    await _undo(current.merchant_id, await VatReversal.filter(refund_id__in=by_hand).order_by("id"), cause)
-    done.canceled += 1
+    else:
+        done.same += 1
 
 
-async def _end_by_hand(merchant_id: UUID, name: str, cause: Cause) -> bool:
-    """Undo what a person had documented by that name before any file of it came; whether there was anything."""
-    named = [one["id"] for one in await rows(_BY_HAND, merchant_id, name)]
-    found = await VatReversal.filter(id__in=named).order_by("id")
-    await _undo(merchant_id, found, cause)
-    return bool(found)
+async def _keep(file: File, said: Cancellation) -> bool:
+    """That it is canceled, so that it takes nothing back where it comes later; whether nobody knew it."""
+    ended = await TaxDocument.exists(merchant_id=file.merchant_id, name=said.name, ended_because=CANCELED)
+    if ended or await TaxCancellation.exists(merchant_id=file.merchant_id, name=said.name):
+        return False
+    await TaxCancellation.create(
+        id=uuid4(), merchant_id=file.merchant_id, file_id=file.id, name=said.name, imported_by=file.created_by[:200]
+    )
+    return True
 
 
 async def _undo(merchant_id: UUID, found: Sequence[VatReversal], cause: Cause) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from domain.access.principal import Principal
 from domain.models import TaxCancellation
 from domain.platform.settings import Settings
-from domain.taxes import foreseen, importing, match, versions
+from domain.taxes import entered, foreseen, importing, match, versions
 from domain.taxes.documents.said import Cancellation, Document, Said, Unread
 from domain.taxes.foreseen import Misfit
 
@@ -52,8 +52,9 @@ async def _seen(merchant_id: UUID, said: Said, latest: date) -> Previewed:
     if isinstance(said, Unread):
         return Previewed(Outcome.UNREAD, said.where, why=said.why)
     if isinstance(said, Cancellation):
-        current = await versions.named(merchant_id, said.name)
-        return Previewed(Outcome.CANCELS if current else Outcome.SAME, said.where or said.name)
+        current = await versions.named(merchant_id, said.name) or await versions.called(merchant_id, said)
+        ends = current is not None or await entered.called(merchant_id, said)
+        return Previewed(Outcome.CANCELS if ends else Outcome.SAME, said.where or said.name)
     known = await versions.known(merchant_id, said)
     current = versions.standing(known)
     refused = importing.refusal(said, known, latest)

@@ -5,14 +5,14 @@ In another form it takes VAT back once; and what says nothing else of its money,
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
 from domain.models import Payment, Refund, TaxDocument, TaxDocumentShare, VatReversal
 from domain.taxes import moves
 from domain.taxes.candidates import DIFFERENCE_MAX, nearest
-from domain.taxes.documents.said import Document, normal
+from domain.taxes.documents.said import Cancellation, Document, normal
 
 CANCELED: Final = "CANCELED"
 REVISED: Final = "REVISED"
@@ -32,6 +32,24 @@ async def named(merchant_id: UUID, name: str) -> TaxDocument | None:
     """The version that holds of a document that was once handed in by that name."""
     told = await TaxDocument.filter(merchant_id=merchant_id, name=name).order_by("-created_at").first()
     return None if told is None or told.ended_because == CANCELED else standing(await known(merchant_id, told))
+
+
+async def called(merchant_id: UUID, said: Cancellation) -> TaxDocument | None:
+    """What stands in a table of the month without the key by which a document is canceled, where only one can be it."""
+    first, last = days_of(said)
+    tables = TaxDocument.filter(merchant_id=merchant_id, country=said.country, ended_at=None, issued_on__gte=first)
+    found = await tables.filter(issued_on__lte=last).exclude(kind__in=list(SIGNED))
+    some = [one for one in found if one.name.endswith(normal(one.number)) and ends_with(said.number, one.number)]
+    return some[0] if len(some) == 1 else None
+
+
+def days_of(said: Cancellation) -> tuple[date | None, date | None]:
+    """The month in which it was issued, first and last day; None: it does not say."""
+    try:
+        first = date.fromisoformat(f"{said.month}-01")
+    except ValueError:
+        return None, None
+    return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def standing(versions: Sequence[TaxDocument]) -> TaxDocument | None:

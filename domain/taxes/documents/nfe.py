@@ -72,7 +72,9 @@ def read_event(root: Element) -> Sequence[Said]:
     key = needed(asked, "chNFe")
     if needed(answered, "cStat") not in _EVENT_TAKEN or needed(answered, "chNFe") != key:
         raise UnreadableDocument("The authority has not taken this event (cStat 135, 136 or 155).")
-    return [Cancellation("BR", normal(key))]
+    if not is_key(key):
+        raise UnreadableDocument(f"{key[:50]!r} is no access key: its check digit is another.")
+    return [Cancellation("BR", normal(key), "", f"{key[22:25]}/{key[25:34]}", f"20{key[2:4]}-{key[4:6]}")]
 
 
 def _cause(note: Element) -> RefundCause:
