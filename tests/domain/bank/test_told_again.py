@@ -90,3 +90,19 @@ async def test_an_account_that_is_known_twice_takes_no_statement_of_the_same_day
     assert await BankLine.all().count() == 1
     made = await hand_in(ana, again.id, _ofx(("100.00", "F1", "TED"), day=utc_today()), settings)
     assert made.new_lines == 1
+
+
+async def test_an_account_in_several_parts_of_a_file_is_one_statement_and_what_two_have_is_there_once(
+    settings: Settings,
+) -> None:
+    shop = await a_shop()
+    ana, account = await an_account(shop)
+    days = [_ofx(("100.00", "F1", "TED"), ("100.00", "F2", "TED"), day=day).decode() for day in (DAY, utc_today())]
+    parts = [day[day.index("<STMTRS>") : day.index("</OFX>")] for day in (*days, days[1])]
+    made = await hand_in(ana, account.id, f"OFXHEADER:100\n<OFX>{''.join(parts)}</OFX>".encode(), settings)
+    assert (made.lines, made.new_lines, made.first_on, made.last_on) == (4, 4, DAY, utc_today())
+    other = parts[0].replace("12345-6", "777")
+    with pytest.raises(InvalidInput, match="several accounts"):
+        await hand_in(
+            ana, (await an_account(shop))[1].id, f"OFXHEADER:100\n<OFX>{other}{parts[1]}</OFX>".encode(), settings
+        )
