@@ -16,7 +16,7 @@ from domain.bank import accounts, proofs, reworded
 from domain.bank.readers.header import CsvMapping
 from domain.bank.readers.read import read
 from domain.bank.reworded import FiledLine
-from domain.bank.statement import BadStatement, Statement, keys, number_of
+from domain.bank.statement import BadStatement, Statement, joined, keys, number_of
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
@@ -66,7 +66,7 @@ class _Read:
 
 def _read(given: bytes, currency: str, mapping: CsvMapping | None) -> list[_Read]:
     """Reads and prepares, in a thread: an event loop that did it would keep everybody waiting."""
-    return [_prepared(one) for one in read(given, currency, mapping)]
+    return [_prepared(one) for one in joined(read(given, currency, mapping))]
 
 
 def _prepared(statement: Statement) -> _Read:
