@@ -72,7 +72,14 @@ async def _seen(shop: Shop, given: bytes, settings: Settings) -> list[Outcome]:
     return [one.outcome for one in (await previewing.preview(accountant(shop), file_id, settings))[1]]
 
 
-@pytest.mark.parametrize("forms", [(NUMBERED, NOTE, NUMBERED, NOTE), (NOTE, NUMBERED, NOTE)])
+KEY_ALONE = _table(f",{NOTE_KEY},,{DAY},40.00,7.20,NFe{SALE},,,")
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [(NUMBERED, NOTE, NUMBERED, NOTE), (NOTE, NUMBERED, NOTE), (KEYED.replace(b"7,", b"1/7,", 1), NUMBERED, NOTE),
+     (KEY_ALONE, NUMBERED, KEY_ALONE)],
+)  # fmt: skip
 async def test_a_note_in_a_table_and_in_its_own_file_is_one_and_is_of_no_other_refund(
     settings: Settings, forms: tuple[bytes, ...]
 ) -> None:
@@ -190,6 +197,9 @@ async def test_nobody_enters_by_hand_a_document_that_is_another_refunds_or_was_c
     await taken_in(shop, vectors.nfe_canceled(NOTE_KEY), settings)
     await taken_in(shop, vectors.nfe_canceled(access_key(8, DAY)), settings)
     for number in ("1/7", NOTE_KEY, access_key(8, DAY)):
+        with pytest.raises(InvalidInput, match="canceled"):
+            await _entered(shop, rows_[0], number)
+    for number in ("8", "1/8"):
         with pytest.raises(InvalidInput, match="canceled"):
             await _entered(shop, rows_[0], number)
     assert await vat_of(shop) == (1_800, 1_260, 0)
