@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from domain.models import Payment, Refund, TaxDocument, TaxDocumentShare, VatReversal
 from domain.taxes import moves
 from domain.taxes.candidates import DIFFERENCE_MAX, nearest
+from domain.taxes.documents import nfe
 from domain.taxes.documents.said import Cancellation, Document, normal
 
 CANCELED: Final = "CANCELED"
@@ -39,7 +40,7 @@ async def called(merchant_id: UUID, said: Cancellation) -> TaxDocument | None:
     first, last = days_of(said)
     tables = TaxDocument.filter(merchant_id=merchant_id, country=said.country, ended_at=None, issued_on__gte=first)
     found = await tables.filter(issued_on__lte=last).exclude(kind__in=list(SIGNED))
-    some = [one for one in found if one.name.endswith(normal(one.number)) and ends_with(said.number, one.number)]
+    some = [one for one in found if not _has_key(one) and ends_with(said.number, one.number)]
     return some[0] if len(some) == 1 else None
 
 
@@ -72,11 +73,22 @@ async def _twins(merchant_id: UUID, said: Document | TaxDocument) -> list[TaxDoc
 
 
 def _may_be_one(one: TaxDocument, other: Document | TaxDocument) -> bool:
-    """By form, number, issuer and refund: two signed files with two names are two, and so are a table's two numbers."""
-    forms = (one.kind in SIGNED) + (other.kind in SIGNED)
-    numbers = normal(one.number) == normal(other.number) if forms == 0 else ends_with(one.number, other.number)
+    """By name, number, issuer and refund: two keys are two documents, and so are two numbers of tables without any."""
+    keys = _has_key(one) + _has_key(other)
+    numbers = normal(one.number) == normal(other.number) if keys == 0 else ends_with(_number(one), _number(other))
     refunds = {one.refund_reference, other.refund_reference} - {None}
-    return forms < 2 and numbers and len(refunds) < 2 and len(_issuers(one.issuer, other.issuer)) < 2
+    return keys < 2 and numbers and len(refunds) < 2 and len(_issuers(one.issuer, other.issuer)) < 2
+
+
+def _has_key(said: Document | TaxDocument) -> bool:
+    """Whether its name is more than a table's own: a key, or what its signed file is called by."""
+    number = normal(said.number)
+    return said.kind in SIGNED or said.name == number or not said.name.endswith(number)
+
+
+def _number(said: Document | TaxDocument) -> str:
+    """Its number, also where a table has the key alone."""
+    return nfe.number_of(said.number) if nfe.is_key(said.number) else said.number
 
 
 def ends_with(one: str, other: str) -> bool:
@@ -115,10 +127,9 @@ async def says_the_same(one: TaxDocument, said: Document) -> bool:
 
 
 async def is_told(one: TaxDocument, said: Document) -> bool:
-    """Whether it tells nothing new: the same facts, or a table's row of what its signed file has said."""
-    return one.facts == said.facts or (
-        one.kind in SIGNED and said.kind not in SIGNED and await says_the_same(one, said)
-    )
+    """Whether it tells nothing new: the same facts, or a row without key, or any row, of what a better one has said."""
+    better = (one.kind in SIGNED, _has_key(one)) > (said.kind in SIGNED, _has_key(said))
+    return one.facts == said.facts or (better and await says_the_same(one, said))
 
 
 async def end(document: TaxDocument, because: str) -> list[TaxDocumentShare]:
