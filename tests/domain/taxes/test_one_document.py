@@ -234,3 +234,14 @@ async def test_a_cancellation_by_key_ends_what_a_table_has_by_its_number_and_a_t
     assert (await taken_in(shop, _table("NC9,,,,,,,,,cancelada"), settings)).canceled == 0  # it may be another
     assert (await taken_in(shop, _table("nc 9,,,,,,,,,cancelada"), settings)).canceled == 1
     assert (await vat_of(shop), await in_order()) == ((1_800, 720, 0), True)
+
+
+async def test_what_was_canceled_by_its_key_before_a_table_has_it_by_its_number_takes_nothing_back(
+    settings: Settings,
+) -> None:
+    shop, rows_ = await _refunded(4_000)
+    await taken_in(shop, vectors.nfe_canceled(NOTE_KEY), settings)
+    assert await _seen(shop, NUMBERED, settings) == [Outcome.REFUSED]
+    assert ((await taken_in(shop, NUMBERED, settings)).new, await vat_of(shop)) == (0, (1_800, 720, 0))
+    other = _table(f"2/7,,,{DAY},40.00,7.20,NFe{SALE},,,")  # of another series
+    assert ((await taken_in(shop, other, settings)).new, await in_order()) == (1, True)
