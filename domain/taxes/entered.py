@@ -9,7 +9,6 @@ from domain.models import Payment, Refund, TaxDocument, TaxDocumentShare, VatRev
 from domain.platform.database import rows
 from domain.problems import InvalidInput
 from domain.taxes import versions
-from domain.taxes.documents import nfe
 from domain.taxes.documents.said import Cancellation, Document, normal
 from domain.taxes.moves import Paper
 
@@ -35,10 +34,6 @@ WHERE v.merchant_id = $1 AND v.booked = 'DOCUMENTED' AND (v.document_on BETWEEN 
   AND NOT EXISTS (SELECT 1 FROM tax_document_shares s WHERE s.reversal_id = v.id AND s.voided_at IS NULL)
 ORDER BY v.id"""
 
-# A Brazilian key has the month of its document ($3, YYMM) behind its state.
-_CANCELED: Final = """SELECT name FROM tax_cancellations
-WHERE merchant_id = $1 AND (name = $2 OR (length(name) = 44 AND substr(name, 3, 4) = $3))"""
-
 
 async def refunds_of(merchant_id: UUID, document: TaxDocument | Document) -> list[UUID]:
     """The refunds of its sales of which a person has said that this document takes their VAT back."""
@@ -63,7 +58,7 @@ async def check(row: VatReversal, paper: Paper) -> None:
     found = [one for one in await _likely(row, paper) if _is(one, paper)]
     standing = [one for one in found if one.ended_at is None]
     canceled = not standing and any(one.ended_because == versions.CANCELED for one in found)
-    if canceled or await _is_known_canceled(row.merchant_id, paper):
+    if canceled or await versions.is_canceled(row.merchant_id, normal(paper.number), paper.number, paper.issued_on):
         raise InvalidInput(
             f"Document {paper.number} was canceled, and takes nothing back: enter the document that is of this refund.",
             path=_PATH,
@@ -76,15 +71,6 @@ async def check(row: VatReversal, paper: Paper) -> None:
                 f"Document {paper.number} is of other refunds, with all of its money: enter the one of this refund.",
                 path=_PATH,
             )
-
-
-async def _is_known_canceled(merchant_id: UUID, paper: Paper) -> bool:
-    """Whether its cancellation came without its file: by its name, or by a key of that month and number."""
-    names = [row["name"] for row in await rows(_CANCELED, merchant_id, normal(paper.number), f"{paper.issued_on:%y%m}")]
-    return any(
-        name == normal(paper.number) or (nfe.is_key(name) and versions.ends_with(nfe.number_of(name), paper.number))
-        for name in names
-    )
 
 
 async def _likely(row: VatReversal, paper: Paper) -> list[TaxDocument]:

@@ -140,7 +140,7 @@ async def _one_at_a_time(merchant_id: UUID, name: str) -> None:
 async def _add(file: File, said: Document, done: Imported, cause: Cause) -> None:
     known = await versions.known(file.merchant_id, said)
     refused = refusal(said, known, done.latest)
-    if refused is None and await TaxCancellation.exists(merchant_id=file.merchant_id, name=said.name):
+    if refused is None and await versions.is_canceled_before(file.merchant_id, said):
         refused = IS_CANCELED
     if refused is not None:
         done.note(said.where or said.number, refused)

@@ -8,7 +8,6 @@ from typing import Final
 from uuid import UUID
 
 from domain.access.principal import Principal
-from domain.models import TaxCancellation
 from domain.platform.settings import Settings
 from domain.taxes import entered, foreseen, importing, match, versions
 from domain.taxes.documents.said import Cancellation, Document, Said, Unread
@@ -58,7 +57,7 @@ async def _seen(merchant_id: UUID, said: Said, latest: date) -> Previewed:
     known = await versions.known(merchant_id, said)
     current = versions.standing(known)
     refused = importing.refusal(said, known, latest)
-    if refused is None and await TaxCancellation.exists(merchant_id=merchant_id, name=said.name):
+    if refused is None and await versions.is_canceled_before(merchant_id, said):
         refused = importing.IS_CANCELED
     where = said.where or said.number
     if refused is not None:

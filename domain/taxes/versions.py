@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from domain.models import Payment, Refund, TaxDocument, TaxDocumentShare, VatReversal
+from domain.platform.database import rows
 from domain.taxes import moves
 from domain.taxes.candidates import DIFFERENCE_MAX, nearest
 from domain.taxes.documents import nfe
@@ -19,6 +20,9 @@ CANCELED: Final = "CANCELED"
 REVISED: Final = "REVISED"
 SIGNED: Final = frozenset({"NFE", "CFDI", "DTE", "SRI", "UBL"})
 _NUMBERS: Final = re.compile(r"[0-9]+")
+# A Brazilian key has the month of its document ($3, YYMM) behind its state.
+_CANCELED: Final = """SELECT name FROM tax_cancellations
+WHERE merchant_id = $1 AND (name = $2 OR (length(name) = 44 AND substr(name, 3, 4) = $3))"""
 
 
 async def known(merchant_id: UUID, said: Document | TaxDocument) -> list[TaxDocument]:
@@ -27,6 +31,17 @@ async def known(merchant_id: UUID, said: Document | TaxDocument) -> list[TaxDocu
     if standing(named) is None:
         named = [*await _twins(merchant_id, said), *named]
     return sorted(named, key=lambda one: one.ended_at is None)
+
+
+async def is_canceled_before(merchant_id: UUID, said: Document) -> bool:
+    """Whether its cancellation came before it: by its name, or by a key where it has none."""
+    return await is_canceled(merchant_id, said.name, "" if _has_key(said) else said.number, said.issued_on)
+
+
+async def is_canceled(merchant_id: UUID, name: str, number: str, on: date) -> bool:
+    """Whether a document's cancellation came without its file: by its name, or by a key of that month and number."""
+    told = [row["name"] for row in await rows(_CANCELED, merchant_id, name, f"{on:%y%m}")]
+    return any(one == name or (nfe.is_key(one) and ends_with(nfe.number_of(one), number)) for one in told)
 
 
 async def named(merchant_id: UUID, name: str) -> TaxDocument | None:
