@@ -17,7 +17,6 @@ from tests.kit.factories import Shop, a_shop
 from tests.kit.world import quick_settings
 
 pytestmark = pytest.mark.usefixtures("books")
-DAY = utc_today(-1)
 Movement = tuple[str, str, str]  # amount, FITID and words
 
 
@@ -26,7 +25,8 @@ def settings(tmp_path: Path) -> Settings:
     return quick_settings(files=str(tmp_path / "files"))
 
 
-def _ofx(*told: Movement, day: date = DAY) -> bytes:
+def _ofx(*told: Movement, day: date | None = None) -> bytes:
+    day = day or utc_today(-1)
     lines = "".join(
         f"<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>{day:%Y%m%d}<TRNAMT>{amount}<FITID>{fitid}<MEMO>{words}</STMTTRN>\n"
         for amount, fitid, words in told
@@ -36,7 +36,7 @@ def _ofx(*told: Movement, day: date = DAY) -> bytes:
 
 
 def _sheet(*rows_: str) -> bytes:
-    told = (f"{DAY:%d/%m/%Y};{row}" for row in rows_)
+    told = (f"{utc_today(-1):%d/%m/%Y};{row}" for row in rows_)
     return "\n".join(("Data;Histórico;Documento;Valor", *told)).encode()
 
 
@@ -97,10 +97,12 @@ async def test_an_account_in_several_parts_of_a_file_is_one_statement_and_what_t
 ) -> None:
     shop = await a_shop()
     ana, account = await an_account(shop)
-    days = [_ofx(("100.00", "F1", "TED"), ("100.00", "F2", "TED"), day=day).decode() for day in (DAY, utc_today())]
+    days = [
+        _ofx(("100.00", "F1", "TED"), ("100.00", "F2", "TED"), day=day).decode() for day in (utc_today(-1), utc_today())
+    ]
     parts = [day[day.index("<STMTRS>") : day.index("</OFX>")] for day in (*days, days[1])]
     made = await hand_in(ana, account.id, f"OFXHEADER:100\n<OFX>{''.join(parts)}</OFX>".encode(), settings)
-    assert (made.lines, made.new_lines, made.first_on, made.last_on) == (4, 4, DAY, utc_today())
+    assert (made.lines, made.new_lines, made.first_on, made.last_on) == (4, 4, utc_today(-1), utc_today())
     other = parts[0].replace("12345-6", "777")
     with pytest.raises(InvalidInput, match="several accounts"):
         await hand_in(
