@@ -12,10 +12,11 @@ from uuid import UUID, uuid4
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
-from domain.bank import accounts, proofs
+from domain.bank import accounts, proofs, reworded
 from domain.bank.readers.header import CsvMapping
 from domain.bank.readers.read import read
-from domain.bank.statement import BadStatement, Statement, keys, number_of
+from domain.bank.reworded import FiledLine
+from domain.bank.statement import BadStatement, Statement, joined, keys, number_of
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
@@ -30,19 +31,24 @@ from domain.problems import InvalidInput, InvalidState
 
 OBJECT: Final = "bankStatement"  # in the log
 _TEXT_MAX: Final = 1_000  # characters of a line's words
-# Each line that no file of the account had; how many those are.
+# Each line that no file of the account had, nor in other words ($5); how many those are.
 _ADD: Final = """WITH told AS (
     SELECT * FROM jsonb_to_recordset($4::jsonb) AS t(line int, booked_on date, amount bigint, text text,
       reference text, key text)),
   added AS (INSERT INTO bank_lines (id, merchant_id, account_id, statement_id, line, booked_on, amount, text,
       reference, key, created_at)
     SELECT gen_random_uuid(), $1, $2, $3, t.line, t.booked_on, t.amount, t.text, t.reference, t.key, now() FROM told t
-    WHERE NOT EXISTS (SELECT 1 FROM bank_lines l WHERE l.account_id = $2 AND l.key = t.key) RETURNING id)
+    WHERE NOT EXISTS (SELECT 1 FROM bank_lines l WHERE l.account_id = $2 AND l.key = t.key)
+      AND t.key NOT IN (SELECT jsonb_array_elements_text($5::jsonb)) RETURNING id)
   SELECT count(*) AS added FROM added"""
 _KNOWN: Final = """SELECT count(*) AS known FROM bank_lines
   WHERE account_id = $1 AND key IN (SELECT jsonb_array_elements_text($2::jsonb))"""
 _OTHER_FORM: Final = """SELECT form FROM bank_statements WHERE account_id = $1 AND form <> $2 AND lines > 0
   AND first_on <= $4 AND last_on >= $3 LIMIT 1"""
+# Another account that is the same one at the bank, and has statements of these days.
+_TWICE: Final = """SELECT a.name, a.number FROM bank_accounts a JOIN bank_statements s ON s.account_id = a.id
+  WHERE a.merchant_id = $1 AND a.id <> $2 AND a.currency = $3 AND a.number IS NOT NULL AND s.lines > 0
+    AND s.first_on <= $5 AND s.last_on >= $4"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +59,14 @@ class _Read:
     moved: int
     names: str
     lines: str
+    named: Sequence[FiledLine]
     first_on: date | None
     last_on: date | None
 
 
 def _read(given: bytes, currency: str, mapping: CsvMapping | None) -> list[_Read]:
     """Reads and prepares, in a thread: an event loop that did it would keep everybody waiting."""
-    return [_prepared(one) for one in read(given, currency, mapping)]
+    return [_prepared(one) for one in joined(read(given, currency, mapping))]
 
 
 def _prepared(statement: Statement) -> _Read:
@@ -73,13 +80,23 @@ def _prepared(statement: Statement) -> _Read:
             "booked_on": line.booked_on.isoformat(),
             "amount": line.amount,
             "text": line.text[:_TEXT_MAX],
-            "reference": line.reference[:_TEXT_MAX] if line.reference else None,
+            "reference": _words(line.reference),
             "key": key,
         }
         for line, key in moved
     ]
     names = json.dumps([key for _, key in moved])
-    return _Read(statement, len(moved), names, json.dumps(lines), min(days, default=None), max(days, default=None))
+    named = [
+        FiledLine(line.booked_on, line.amount, _words(line.reference), line.text[:_TEXT_MAX], key)
+        for line, key in moved
+    ]
+    return _Read(
+        statement, len(moved), names, json.dumps(lines), named, min(days, default=None), max(days, default=None)
+    )
+
+
+def _words(told: str | None) -> str | None:
+    return told[:_TEXT_MAX] if told else None
 
 
 async def hand_in(
@@ -133,11 +150,18 @@ def _is_of(account: BankAccount, statement: Statement) -> bool:
     return number_of(statement.account) == number_of(account.number)
 
 
+def _is_printed(one: str, other: str) -> bool:
+    """Whether both are one account of one bank: two banks may have one number."""
+    return all(f(one) == f(other) for f in (number_of, lambda told: told.split("/", 1)[0].lstrip("0")))
+
+
 async def _keep(principal: Principal, account: BankAccount, file: File, told: _Read, cause: Cause) -> BankStatement:
     statement = told.statement
     if told.first_on is not None and told.last_on is not None:
         await _check_form(account, statement.form, told.first_on, told.last_on)
+        await _check_account(account, statement, told.first_on, told.last_on)
     (row,) = await rows(_KNOWN, account.id, told.names)
+    again = await reworded.told_before(account.merchant_id, account.id, told.named, told.names)
     made = await BankStatement.create(
         id=uuid4(),
         merchant_id=account.merchant_id,
@@ -147,18 +171,36 @@ async def _keep(principal: Principal, account: BankAccount, file: File, told: _R
         first_on=told.first_on,
         last_on=told.last_on,
         lines=told.moved,
-        new_lines=told.moved - row["known"],
+        new_lines=told.moved - row["known"] - len(again),
         opening=statement.opening,
         closing=statement.closing,
         sequence=statement.sequence,
         proof=statement.proof,
-        contradicted=statement.contradicted,
+        contradicted=statement.contradicted or _said_again(len(again)),
         created_by=principal.holder[:200],
     )
-    await rows(_ADD, account.merchant_id, account.id, made.id, told.lines)
+    await rows(_ADD, account.merchant_id, account.id, made.id, told.lines, json.dumps(again))
     what = {"account": [None, account.name], "lines": [None, made.lines], "new_lines": [None, made.new_lines]}
     await deeds.note(account.merchant_id, "bankStatementImport", Of(OBJECT, made.id), cause, what)
     return made
+
+
+def _said_again(many: int) -> str | None:
+    if many == 1:
+        return "1 of its lines is that of an earlier statement in other words: it counts once."
+    return f"{many} of its lines are those of an earlier statement in other words: they count once." if many else None
+
+
+async def _check_account(account: BankAccount, statement: Statement, first: date, last: date) -> None:
+    if statement.account is None:
+        return
+    found = await rows(_TWICE, account.merchant_id, account.id, account.currency, first, last)
+    same = [row["name"] for row in found if _is_printed(statement.account, row["number"])]
+    if same:
+        raise BadStatement(
+            f"This is the account that you have as {same[0]}, too, with statements of these days: hand in days that it "
+            "does not have."
+        )
 
 
 async def _check_form(account: BankAccount, form: str, first: date, last: date) -> None:

@@ -1,10 +1,11 @@
 """A bank's statement as read: an account, its lines, and what proves that none is missing. Amounts in minor units."""
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 
 from domain.problems import InvalidInput
 
@@ -58,6 +59,31 @@ def keys(statement: Statement) -> Iterator[str]:
         seen[what] += 1
         told = (statement.currency, *map(str, what), str(seen[what]))
         yield hashlib.sha256("\x1f".join(told).encode()).hexdigest()
+
+
+def joined(told: Sequence[Statement]) -> list[Statement]:
+    """Each account's statements of a file as one: a line that two of them have is there once, as it is in two files."""
+    parts: dict[tuple[str | None, str], list[Statement]] = defaultdict(list)
+    for one in told:
+        parts[one.account, one.currency].append(one)
+    return [some[0] if len(some) == 1 else _one(some) for some in parts.values()]
+
+
+def _one(parts: Sequence[Statement]) -> Statement:
+    lines: dict[str, StatementLine] = {}
+    for part in parts:
+        for line, key in zip(part.lines, keys(part), strict=True):
+            lines.setdefault(key, line)
+    whole = all(part.proof for part in parts) and all(
+        one.closing == other.opening is not None for one, other in pairwise(parts)
+    )
+    return replace(
+        parts[-1],
+        lines=list(lines.values()),
+        opening=parts[0].opening,
+        proof=parts[-1].proof if whole else None,
+        contradicted=next((part.contradicted for part in parts if part.contradicted), None),
+    )
 
 
 def number_of(printed: str) -> str:

@@ -16,6 +16,10 @@ MORE: Final = "The document is of more money than the refunds of that sale that 
 CURRENCY: Final = "The document is in another currency than the sale."
 TOO_EARLY: Final = "The document is older than the sale."
 PART: Final = "The document is of less money than the refund: the rest is waited for."
+ENTERED: Final = (
+    "A person has entered it for refunds of other money than it is of: enter it for all that it is of, or have it "
+    "canceled."
+)
 TAX: Final = "The document agrees in money and not in tax."
 _AMONG_MAX: Final = 12
 DIFFERENCE_MAX: Final = 1  # minor unit, for each document and each refund: each of them is rounded

@@ -7,11 +7,12 @@ from uuid import UUID
 from domain.models import Refund, VatReversal
 from domain.money import Money
 from domain.platform.database import rows
-from domain.taxes import moves
+from domain.taxes import entered, moves
 from domain.taxes.candidates import (
     COVERED,
     CURRENCY,
     DIFFERENCE_MAX,
+    ENTERED,
     MORE,
     NOTHING_OPEN,
     PART,
@@ -23,7 +24,7 @@ from domain.taxes.candidates import (
     expected,
     nearest,
 )
-from domain.taxes.documents.said import Document, normal
+from domain.taxes.documents.said import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,11 @@ async def foreseen(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document
 
     Nothing is locked and nothing is written.
     """
+    if is_first and (by_hand := await entered.refunds_of(merchant_id, said)):
+        return await _entered(by_hand, said)
     candidates = await _as_they_are(merchant_id, refund_ids, said)
     if not candidates:
-        return await _nothing_open(merchant_id, refund_ids, said) if is_first else None
+        return await _nothing_open(merchant_id, refund_ids) if is_first else None
     chosen = chosen_of(candidates, said)
     meant = chosen or candidates
     tax = sum(expected(one, said.total) for one in meant)
@@ -52,14 +55,19 @@ async def foreseen(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document
     return Misfit(found, Money(sum(one.left for one in meant), currency), Money(tax, currency)) if found else None
 
 
-async def _nothing_open(merchant_id: UUID, refund_ids: Sequence[UUID], said: Document) -> Misfit | None:
-    """Where all that it may be of is taken back, by other documents than this, which a person may have entered."""
+async def _entered(refund_ids: Sequence[UUID], said: Document) -> Misfit | None:
+    """Where a person has entered it for other money than it is of."""
+    kept = await VatReversal.filter(refund_id__in=list(refund_ids)).prefetch_related("refund")
+    total, tax = sum(row.refund.amount for row in kept), sum(row.amount for row in kept)
+    currency = kept[0].currency
+    return Misfit(ENTERED, Money(total, currency), Money(tax, currency)) if total != said.total else None
+
+
+async def _nothing_open(merchant_id: UUID, refund_ids: Sequence[UUID]) -> Misfit | None:
+    """Where all that it may be of is taken back, by other documents than this."""
     kept = await VatReversal.filter(merchant_id=merchant_id, refund_id__in=list(refund_ids))
-    known = {normal(said.number), said.name}
-    if not kept or any(row.document_number and normal(row.document_number) in known for row in kept):
-        return None
-    nothing = Money(0, kept[0].currency)
-    return Misfit(NOTHING_OPEN, nothing, nothing)
+    nothing = Money(0, kept[0].currency) if kept else None
+    return Misfit(NOTHING_OPEN, nothing, nothing) if nothing else None
 
 
 def _problem(first: VatReversal, chosen: Sequence[Candidate], left: int, wanted: int, said: Document) -> str | None:

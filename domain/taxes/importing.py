@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -19,18 +19,18 @@ from domain.files import content
 from domain.findings import findings, names
 from domain.models import File, Merchant, TaxCancellation, TaxDocument, TaxDocumentShare, VatReversal
 from domain.models.files import Purpose
+from domain.models.taxes import ReversalState
 from domain.platform.apart import apart
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, transaction
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, NotFound
-from domain.taxes import match, moves
+from domain.taxes import entered, match, moves, versions
 from domain.taxes.documents import read
 from domain.taxes.documents.said import Cancellation, Document, Said, Unread
+from domain.taxes.versions import CANCELED, REVISED
 from domain.taxes.weigh import COUNTRIES
 
 IMPORT: Final = "taxDocumentImport"
-CANCELED: Final = "CANCELED"
-REVISED: Final = "REVISED"
 _TOLD_MAX: Final = 500
 UNREAD_MAX: Final = 100  # shown; all are counted
 _CONTRADICTS: Final = (
@@ -42,14 +42,6 @@ _NOT_KNOWN: Final = (
     "It says that a document is canceled or rejected that was not handed in, nor entered so: nothing hung on "
     "it, and if it comes, it takes nothing back."
 )
-# What a person had documented by that name, of which no file came (the same expression as its index).
-_BY_HAND: Final = r"""
-SELECT v.id, v.refund_id FROM vat_reversals v
-WHERE v.merchant_id = $1 AND v.booked = 'DOCUMENTED' AND regexp_replace(btrim(regexp_replace(upper(v.document_number),
-    '[^0-9A-Z]+', '-', 'g'), '-'), '(^|-)0+(?=[0-9])', '\1', 'g') = $2
-  AND NOT EXISTS (SELECT 1 FROM tax_document_shares s WHERE s.reversal_id = v.id AND s.voided_at IS NULL)
-ORDER BY v.id"""
-_SIGNED: Final = frozenset({"NFE", "CFDI", "DTE", "SRI", "UBL"})
 
 
 @dataclass(slots=True)
@@ -136,6 +128,7 @@ async def _take(file: File, said: Said, done: Imported, cause: Cause) -> None:
         if isinstance(said, Cancellation):
             await _cancel(file, said, done, cause)
         else:
+            await _one_at_a_time(file.merchant_id, f"{said.issued_on}/{said.total}")  # of whatever name
             await _add(file, said, done, cause)
 
 
@@ -145,24 +138,50 @@ async def _one_at_a_time(merchant_id: UUID, name: str) -> None:
 
 
 async def _add(file: File, said: Document, done: Imported, cause: Cause) -> None:
-    known = await TaxDocument.filter(merchant_id=file.merchant_id, name=said.name).order_by("created_at")
+    known = await versions.known(file.merchant_id, said)
     refused = refusal(said, known, done.latest)
-    if refused is None and await TaxCancellation.exists(merchant_id=file.merchant_id, name=said.name):
+    if refused is None and await versions.is_canceled_before(file.merchant_id, said):
         refused = IS_CANCELED
     if refused is not None:
         done.note(said.where or said.number, refused)
         return
-    current = next((one for one in known if one.ended_at is None), None)
-    if current is not None and current.facts == said.facts:
+    current = versions.standing(known)
+    if current is None:
+        done.new += 1
+        await _give(await _stored(file, said), said, done, cause)
+    elif await versions.is_told(current, said):
         done.same += 1
         await again(current, cause)
-        return
-    if current is not None:
-        await end(current, REVISED, cause)
-        done.revised += 1
     else:
-        done.new += 1
+        done.revised += 1
+        await _revise(file, current, said, done, cause)
+
+
+async def _revise(file: File, current: TaxDocument, said: Document, done: Imported, cause: Cause) -> None:
+    if await versions.says_the_same(current, said):
+        shares = await versions.end(current, REVISED)
+        await versions.take_over(await _stored(file, said), shares)
+        done.matched += 1
+        return
+    declared = await _declared(current)
+    await end(current, REVISED, cause)
     row = await _stored(file, said)
+    await _give(row, said, done, cause)
+    for reversal in await VatReversal.filter(id__in=list(declared), state=ReversalState.DOCUMENTED):
+        # What was filed stands in its return, whatever else its document says now.
+        reversal.state, reversal.period = ReversalState.DECLARED, declared[reversal.id]
+        await moves.save(reversal)
+
+
+async def _declared(document: TaxDocument) -> dict[UUID, str | None]:
+    """Of the refunds that it is of, those that stand in a return, and in which."""
+    shares = TaxDocumentShare.filter(document_id=document.id, voided_at=None)
+    found = VatReversal.filter(id__in=Subquery(shares.values("reversal_id")), state=ReversalState.DECLARED)
+    return {row.id: row.period for row in await found}
+
+
+async def _give(row: TaxDocument, said: Document, done: Imported, cause: Cause) -> None:
+    """To the refunds that it is of."""
     done.matched += await _matched(row, cause)
     if row.problem is not None:
         done.note(said.where or said.number, row.problem)
@@ -174,10 +193,10 @@ def refusal(said: Document, known: Sequence[TaxDocument], latest: date) -> str |
         return _AHEAD
     if any(one.ended_because == CANCELED for one in known):
         return IS_CANCELED
-    current = next((one for one in known if one.ended_at is None), None)
+    current = versions.standing(known)
     if current is None or current.facts == said.facts:
         return None
-    return _CONTRADICTS if said.kind in _SIGNED and current.kind in _SIGNED else None
+    return _CONTRADICTS if said.kind in versions.SIGNED and current.kind in versions.SIGNED else None
 
 
 async def _stored(file: File, said: Document) -> TaxDocument:
@@ -219,52 +238,46 @@ async def _matched(document: TaxDocument, cause: Cause, *, again: bool = False) 
 
 
 async def _cancel(file: File, said: Cancellation, done: Imported, cause: Cause) -> None:
-    current = await TaxDocument.get_or_none(merchant_id=file.merchant_id, name=said.name, ended_at=None)
-    if current is None and await _end_by_hand(file.merchant_id, said.name, cause):
+    current = await versions.named(file.merchant_id, said.name) or await versions.called(file.merchant_id, said)
+    entered_so = await entered.called(file.merchant_id, said)
+    if current is not None:
+        of_it = await entered.refunds_of(current.merchant_id, current)
+        entered_so += await VatReversal.filter(refund_id__in=of_it).exclude(id__in=[one.id for one in entered_so])
+        await end(current, CANCELED, cause)
+    await _undo(file.merchant_id, entered_so, cause)
+    is_new = await _keep(file, said)
+    if current is not None or entered_so:
         done.canceled += 1
-        return
-    if current is None:
-        ended = await TaxDocument.exists(merchant_id=file.merchant_id, name=said.name, ended_because=CANCELED)
-        if ended or await TaxCancellation.exists(merchant_id=file.merchant_id, name=said.name):
-            done.same += 1
-            return
-        await TaxCancellation.create(
-            id=uuid4(),
-            merchant_id=file.merchant_id,
-            file_id=file.id,
-            name=said.name,
-            imported_by=file.created_by[:200],
-        )
+    elif is_new:
         done.note(said.where or said.name, _NOT_KNOWN)
-        return
-    await end(current, CANCELED, cause)
-    done.canceled += 1
+    else:
+        done.same += 1
 
 
-async def _end_by_hand(merchant_id: UUID, name: str, cause: Cause) -> bool:
-    """Undo what a person had documented by that name before any file of it came; whether there was anything."""
-    found = await rows(_BY_HAND, merchant_id, name)
-    await moves.lock_refunds([one["refund_id"] for one in found])
+async def _keep(file: File, said: Cancellation) -> bool:
+    """That it is canceled, so that it takes nothing back where it comes later; whether nobody knew it."""
+    ended = await TaxDocument.exists(merchant_id=file.merchant_id, name=said.name, ended_because=CANCELED)
+    if ended or await TaxCancellation.exists(merchant_id=file.merchant_id, name=said.name):
+        return False
+    await TaxCancellation.create(
+        id=uuid4(), merchant_id=file.merchant_id, file_id=file.id, name=said.name, imported_by=file.created_by[:200]
+    )
+    return True
+
+
+async def _undo(merchant_id: UUID, found: Sequence[VatReversal], cause: Cause) -> None:
+    await moves.lock_refunds([one.refund_id for one in found])
     for one in found:
-        row, refund = await moves.hold(merchant_id, one["id"])
+        row, refund = await moves.hold(merchant_id, one.id)
         await moves.undocument(row, refund, cause, f"Document {row.document_number} was {CANCELED.lower()}.")
-    return bool(found)
 
 
 async def end(document: TaxDocument, because: str, cause: Cause) -> None:
     """The document holds no more: what it took back is to be taken back again. In the caller's transaction."""
-    shares = await TaxDocumentShare.filter(document_id=document.id, voided_at=None)
-    refunds = await _refunds_of([one.reversal_id for one in shares])
-    await moves.lock_refunds(refunds)
-    now = datetime.now(UTC)
-    await TaxDocument.filter(id=document.id, ended_at=None).update(ended_at=now, ended_because=because)
-    await TaxDocumentShare.filter(id__in=[one.id for one in shares]).update(voided_at=now)
-    for one in sorted(shares, key=lambda share: share.reversal_id):
+    shares = await versions.end(document, because)
+    await match.no_more(document, f"The document was {because.lower()}.")
+    for one in shares:
         row, refund = await moves.hold(document.merchant_id, one.reversal_id)
         told = {f"{names.vat_differs(refund.id)}/{document.id}": f"The document was {because.lower()}."}
         await findings.resolve_of(document.merchant_id, refund.id, told)
         await moves.undocument(row, refund, cause, f"Document {document.number} was {because.lower()}.")
-
-
-async def _refunds_of(reversal_ids: Sequence[UUID]) -> list[UUID]:
-    return [row.refund_id for row in await VatReversal.filter(id__in=list(reversal_ids))]

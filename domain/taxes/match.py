@@ -15,11 +15,12 @@ from domain.models import Payment, TaxDocument, TaxDocumentShare, VatReversal
 from domain.models.taxes import Booked
 from domain.money import Money, cumulative_share
 from domain.platform.database import execute, rows
-from domain.taxes import by_hand, moves, reversals
+from domain.taxes import by_hand, entered, moves, reversals
 from domain.taxes.candidates import (
     COVERED,
     CURRENCY,
     DIFFERENCE_MAX,
+    ENTERED,
     MORE,
     NOTHING_OPEN,
     PART,
@@ -32,12 +33,11 @@ from domain.taxes.candidates import (
     expected,
     nearest,
 )
-from domain.taxes.documents.said import normal
 from domain.taxes.moves import Paper
 
 _NO_REFORM: Final = "br-return-of-2025"  # such a sale had neither IBS nor CBS
 # What may be otherwise by the next night: a sale is registered, another refund of it leaves, a document of it comes.
-AGAIN: Final = (UNKNOWN, NOTHING_OPEN, SEVERAL, MORE, by_hand.TAKEN)
+AGAIN: Final = (UNKNOWN, NOTHING_OPEN, SEVERAL, MORE, ENTERED, by_hand.TAKEN)
 # The refunds of sales whose document has one of these names (the same expression as its index), or of that reference.
 # An invoice of many sales has thousands: where some are of the document's very money ($4) and a document may still take
 # their VAT back, those alone, and whatever other documents cover in part.
@@ -72,16 +72,16 @@ async def match(document: TaxDocument, parts: dict[str, int], cause: Cause, *, a
     Inside the caller's transaction. `parts`: its taxes by name, minor units. `again`: people know what kept it before,
     and are told nothing of what keeps it still.
     """
-    meant = await _meant(document)
+    said = await entered.refunds_of(document.merchant_id, document)
+    meant = list(dict.fromkeys((*await _meant(document), *said)))
     if not meant:
         return by_hand.TAKEN if await by_hand.has_taken(document) else UNKNOWN
     await moves.lock_refunds(meant)  # all of them first, in the one order: some have no reversal yet
     await reversals.open_of(meant)
     held = await _held(document.merchant_id, meant)
-    linked = [one for one in held if _is_by_hand(one, document)]
+    linked = [one for one in held if one.refund.id in said and one.papers == 0]
     if linked:
-        await _share(document, linked[:1], linked[0].reversal.amount)
-        return None
+        return await _as_entered(document, linked, again=again)
     if await by_hand.has_taken(document):
         return by_hand.TAKEN
     candidates = [one for one in held if moves.may_be_documented(one.reversal) and one.left > 0]
@@ -104,7 +104,7 @@ async def _given(
         if more and not again:
             await _differs(document, candidates[0], MORE, ["amount"])
         return MORE if more else SEVERAL
-    await _no_more(document)
+    await no_more(document, f"Document {document.number} is of other refunds, too.")
     wanted = sum(expected(one, document.total) for one in chosen)
     tax = nearest(parts or {"tax": document.tax}, wanted)
     await _share(document, chosen, tax)
@@ -145,17 +145,15 @@ async def _held(merchant_id: UUID, refund_ids: Sequence[UUID]) -> list[Candidate
     return found
 
 
-def _is_by_hand(one: Candidate, document: TaxDocument) -> bool:
-    """Whether a person had entered this very document before its file came."""
-    row = one.reversal
-    known = {normal(document.number), document.name}
-    return (
-        row.booked is Booked.DOCUMENTED
-        and one.papers == 0
-        and one.refund.amount == document.total
-        and row.document_number is not None
-        and normal(row.document_number) in known
-    )
+async def _as_entered(document: TaxDocument, linked: Sequence[Candidate], *, again: bool) -> str | None:
+    """A person had entered this very document before its file came: of these refunds, and of no other."""
+    if sum(one.refund.amount for one in linked) != document.total:
+        if not again:
+            await _differs(document, linked[0], ENTERED, ["amount"])
+        return ENTERED
+    await no_more(document, f"Document {document.number} is of other refunds, too.")
+    await _share(document, linked, sum(one.reversal.amount for one in linked))
+    return None
 
 
 async def _share(document: TaxDocument, chosen: Sequence[Candidate], tax: int) -> None:
@@ -195,11 +193,10 @@ async def _covered(document: TaxDocument, one: Candidate, parts: dict[str, int],
     return None if row.booked is Booked.DOCUMENTED else MORE
 
 
-async def _no_more(document: TaxDocument) -> None:
+async def no_more(document: TaxDocument, why: str) -> None:
     """What was said of the document while it was of no refunds holds no longer."""
     said = await rows(_SAID_OF, document.merchant_id, names.vat_differs(""), str(document.id))
-    named = [row["fingerprint"] for row in said]
-    await findings.resolve_all(document.merchant_id, named, f"Document {document.number} is of other refunds, too.")
+    await findings.resolve_all(document.merchant_id, [row["fingerprint"] for row in said], why)
 
 
 async def _differs(document: TaxDocument, one: Candidate, problem: str, fields: list[str]) -> None:

@@ -127,4 +127,5 @@ def _overdue(row: Mapping[str, Any]) -> Found:
             "rule": row["rule_id"],
             "calendar": bank_days.version(),
         },
+        again=True,  # its document may be canceled
     )

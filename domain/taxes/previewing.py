@@ -8,9 +8,8 @@ from typing import Final
 from uuid import UUID
 
 from domain.access.principal import Principal
-from domain.models import TaxCancellation, TaxDocument
 from domain.platform.settings import Settings
-from domain.taxes import foreseen, importing, match
+from domain.taxes import entered, foreseen, importing, match, versions
 from domain.taxes.documents.said import Cancellation, Document, Said, Unread
 from domain.taxes.foreseen import Misfit
 
@@ -51,19 +50,21 @@ async def preview(principal: Principal, file_id: UUID, settings: Settings) -> tu
 async def _seen(merchant_id: UUID, said: Said, latest: date) -> Previewed:
     if isinstance(said, Unread):
         return Previewed(Outcome.UNREAD, said.where, why=said.why)
-    known = await TaxDocument.filter(merchant_id=merchant_id, name=said.name).order_by("created_at")
-    current = next((one for one in known if one.ended_at is None), None)
     if isinstance(said, Cancellation):
-        return Previewed(Outcome.CANCELS if current else Outcome.SAME, said.where or said.name)
+        current = await versions.named(merchant_id, said.name) or await versions.called(merchant_id, said)
+        ends = current is not None or await entered.called(merchant_id, said)
+        return Previewed(Outcome.CANCELS if ends else Outcome.SAME, said.where or said.name)
+    known = await versions.known(merchant_id, said)
+    current = versions.standing(known)
     refused = importing.refusal(said, known, latest)
-    if refused is None and await TaxCancellation.exists(merchant_id=merchant_id, name=said.name):
+    if refused is None and await versions.is_canceled_before(merchant_id, said):
         refused = importing.IS_CANCELED
     where = said.where or said.number
     if refused is not None:
         return Previewed(Outcome.REFUSED, where, said, refused)
     outcome = Outcome.NEW
     if current is not None:
-        outcome = Outcome.SAME if current.facts == said.facts else Outcome.REVISES
+        outcome = Outcome.SAME if await versions.is_told(current, said) else Outcome.REVISES
     refunds = await match.meant_by(merchant_id, said.originals, said.refund_reference, said.total)
     if outcome is Outcome.SAME:
         return Previewed(outcome, where, said, refunds=len(refunds))

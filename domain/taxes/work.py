@@ -21,7 +21,7 @@ from domain.models import Refund, VatReversal, VatWriteOff
 from domain.models.taxes import Booked, RefundCause, ReversalState, TaxRegime
 from domain.platform.database import transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
-from domain.taxes import giving_up, moves, places, reversals, rulebook
+from domain.taxes import entered, giving_up, moves, places, reversals, rulebook
 from domain.taxes.moves import Paper
 from domain.taxes.weigh import Review, Weighed, weigh
 
@@ -70,6 +70,7 @@ async def document(principal: Principal, reversal_id: UUID, number: str, on: dat
     async with transaction():
         row, before = await _held(principal, reversal_id)
         paper = Paper(_number(number), await _not_ahead(principal, on))
+        await entered.check(row, paper)
         await moves.document(row, paper, cause)
         await _note(row, before, DOCUMENT, cause)
     return row

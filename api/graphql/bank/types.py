@@ -87,7 +87,7 @@ class BankStatement:
     opening: BigInt | None
     closing: BigInt | None
     proof: str | None = told("What proves it whole; null: nothing in the file does.")
-    contradicted: str | None = told("What in it does not agree with itself.")
+    contradicted: str | None = told("What in it does not agree with itself, or with an earlier one.")
     created_by: str
     created_at: DateTime
 

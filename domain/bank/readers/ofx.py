@@ -29,12 +29,12 @@ def is_ofx(content: bytes) -> bool:
     return head.startswith(b"OFXHEADER") or b"<OFX>" in head or head.startswith(b"<?OFX")
 
 
-def read(content: bytes, currency: str | None = None) -> list[Statement]:
-    """The statements of the file. `currency`: where the file names none. Raises BadStatement."""
+def read(content: bytes, currency: str | None = None, decimal: str | None = None) -> list[Statement]:
+    """The statements of the file. `currency`, `decimal`: where the file tells none. Raises BadStatement."""
     told = list(_collected(decoded(content)))
     if not told:
         raise BadStatement("There is no statement in this OFX file (no STMTRS).")
-    return [_statement(one, currency) for one in told]
+    return [_statement(one, currency, decimal) for one in told]
 
 
 @dataclass(slots=True)
@@ -94,13 +94,14 @@ def _value(text: str) -> str:
         return text.strip()
 
 
-def _statement(told: _Told, currency: str | None) -> Statement:
+def _statement(told: _Told, currency: str | None, decimal: str | None) -> Statement:
     currency = (told.values.get("CURDEF") or currency or "").upper()
     try:
         exponent_of(currency)
     except MoneyError as error:
         raise BadStatement(f"The statement's currency is {currency or 'not said'}: {error}") from None
     sign = amounts.decimal_sign([_amount_of(values, number) for number, values in told.money], currency)
+    sign = sign or decimal
     lines = _signed([(_line(number, values, currency, sign), values) for number, values in told.money])
     account = "/".join(told.values[name] for name in _ACCOUNT if name in told.values)
     if "ACCTID" not in told.values:

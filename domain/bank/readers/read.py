@@ -16,7 +16,7 @@ def read(content: bytes, currency: str, mapping: CsvMapping | None = None) -> li
     """The statements of a file. `currency`: of one that does not say it. Raises BadStatement."""
     content = _unpacked(content) if content.startswith(_GZIP) else content
     if ofx.is_ofx(content):
-        return ofx.read(content, currency)
+        return ofx.read(content, currency, mapping.decimal if mapping else None)
     if cnab240.is_cnab240(content):
         return cnab240.read(content)
     if content.startswith(b"PK"):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +18,7 @@ from domain.money import MoneyError, exponent_of
 # Where a row without a date may carry an amount: a sum, which is no money of its own.
 _CELLS_MAX: Final = 100
 _SUMS: Final = ("total", "saldo", "balance", "subtotal", "合计")
+_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}t")  # the day as printed, whatever zone stands behind it
 _MONTHS: Final = {
     word: number
     for number, words in enumerate(
@@ -145,6 +147,7 @@ def _dates(rows: Sequence[_Row], found: Columns, order: str | None) -> list[date
 
 def _parts(told: str, line: int) -> tuple[str, str, str]:
     token = told.split()[0].casefold() if len(told) <= 40 and told.split() else ""
+    token = token[:10] if _MOMENT.match(token) else token
     for mark in "./-":
         parts = token.split(mark)
         if len(parts) == 3:

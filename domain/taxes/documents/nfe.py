@@ -72,7 +72,9 @@ def read_event(root: Element) -> Sequence[Said]:
     key = needed(asked, "chNFe")
     if needed(answered, "cStat") not in _EVENT_TAKEN or needed(answered, "chNFe") != key:
         raise UnreadableDocument("The authority has not taken this event (cStat 135, 136 or 155).")
-    return [Cancellation("BR", normal(key))]
+    if not is_key(key):
+        raise UnreadableDocument(f"{key[:50]!r} is no access key: its check digit is another.")
+    return [Cancellation("BR", normal(key), "", number_of(key), month_of(key))]
 
 
 def _cause(note: Element) -> RefundCause:
@@ -111,12 +113,22 @@ def _originals(note: Element) -> tuple[str, ...]:
         for name in (
             key,
             f"NFe{key}",
-            f"{key[22:25]}/{key[25:34]}",
-            f"NFe {key[22:25]}/{key[25:34]}",
+            number_of(key),
+            f"NFe {number_of(key)}",
             f"NFe {key[25:34]}",
         )
     )
     return tuple(dict.fromkeys(map(normal, spelled)))
+
+
+def number_of(key: str) -> str:
+    """Series and number of an access key."""
+    return f"{key[22:25]}/{key[25:34]}"
+
+
+def month_of(key: str) -> str:
+    """The month of issue of an access key, YYYY-MM."""
+    return f"20{key[2:4]}-{key[4:6]}"
 
 
 def is_key(key: str) -> bool:

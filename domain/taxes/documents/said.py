@@ -85,11 +85,16 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """A document of that name is canceled, by its authority's word or the merchant's own."""
+    """A document of that name is canceled, by its authority's word or the merchant's own.
+
+    `number`: what people call it; `month`: of its issue (YYYY-MM), where its name tells it.
+    """
 
     country: str
     name: str
     where: str = ""
+    number: str = ""
+    month: str = ""
 
     def __post_init__(self) -> None:
         _check_name(self.name)

@@ -161,7 +161,7 @@ def _of_row(line: int, row: Row, country: str, currency: str) -> Said:
         raise UnreadableDocument(f"{country[:20]!r} is no country as BR.")
     name = normal(row.get("key") or f"{country} {row.get('issuer', '')} {number}")
     if _plain(row.get("status", "")) in _CANCELED:
-        return Cancellation(country, name, where)
+        return Cancellation(country, name, where, number)
     originals = [normal(one) for one in row.get("original", "").replace(";", " , ").split(",") if one.strip()]
     if not originals and not row.get("refund"):
         raise UnreadableDocument("It names neither the sale's document nor the refund.")

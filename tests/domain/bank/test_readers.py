@@ -214,3 +214,14 @@ def test_a_mapping_says_what_no_word_tells() -> None:
 def test_an_ambiguous_date_is_read_as_people_there_write_it_unless_another_row_tells() -> None:
     assert _told(b"Fecha;Importe\n05/11/2026;1,00\n")[0][0] == DAY
     assert _told(b"Date,Amount\n11/05/2026,1.00\n11/25/2026,1.00\n", "USD")[0][0] == DAY
+
+
+def test_a_moment_is_the_day_that_it_is_of() -> None:
+    content = b"Date;Description;Amount\n2026-11-05T10:00:00-03:00;A;1.00\n2026-11-05 23:59;B;2.00\n"
+    assert _told(content) == [(DAY, 100, "A"), (DAY, 200, "B")]
+
+
+def test_a_mapping_says_which_decimal_sign_an_ofx_has_where_nothing_in_it_tells() -> None:
+    for sign, amount in ((".", 10050), (",", 10050000)):
+        assert _told(_ofx(_of("100.500")), mapping=CsvMapping(decimal=sign)) == [(DAY, amount, "PAGTO")]
+    assert _told(_ofx(_of("1.50")), mapping=CsvMapping(decimal=",")) == [(DAY, 150, "PAGTO")]

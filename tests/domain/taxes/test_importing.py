@@ -33,6 +33,7 @@ from tests.domain.taxes.world import (
     taken_in,
     vat_of,
 )
+from tests.kit import lines
 from tests.kit.days import utc_today
 from tests.kit.factories import CAUSE, OwnerRows, Shop, a_key, a_payment, a_shop, an_answer
 from tests.kit.factories import KEY as SEALS
@@ -91,7 +92,7 @@ async def test_a_note_of_return_takes_the_vat_back_once_and_its_cancellation_giv
     assert (done.state, done.document_number, done.cause) == (S.DOCUMENTED, "1/7", RefundCause.RETURN_OF_GOODS)
     assert (await vat_of(shop), await open_kinds(refund.id)) == ((1_080, 0, 0), [])
     assert (await taken_in(shop, note, settings)).same == 1
-    period = _day()[:7]
+    period = f"{lines.today():%Y-%m}"
     await work.declare(accountant(shop), [row.id], period, CAUSE)
     canceled = vectors.nfe_canceled(access_key(7, _day()))
     assert (await taken_in(shop, canceled, settings)).canceled == 1
@@ -356,7 +357,7 @@ async def test_what_a_filed_return_took_back_and_is_owed_again_is_told(
     shop, payment = await _sold()
     refund, row = await a_sale_refunded(shop, payment, 4_000)
     await taken_in(shop, _note(7, "40.00", "7.20"), settings)
-    who, month = accountant(shop), _day()[:7]
+    who, month = accountant(shop), f"{lines.today():%Y-%m}"
 
     async def declared() -> list[int]:
         return [one.declared for one in await report.of_month(who, month, 10) if one.declared]

@@ -17,7 +17,7 @@ from tests.domain.taxes.vectors import access_key
 from tests.domain.taxes.world import a_sale_refunded, in_order, named, taken_in, vat_of
 from tests.kit.days import utc_today
 from tests.kit.factories import a_payment, a_person, a_shop
-from tests.kit.lines import open_findings
+from tests.kit.lines import open_findings, today
 from tests.kit.world import quick_settings
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -103,7 +103,7 @@ async def test_a_document_whose_refund_is_one_again_needs_no_other() -> None:
 async def test_it_stands_in_the_months_report_as_in_the_ledger(account: Account, column: str) -> None:
     desk, payment, vat = await _taken()
     _, row = await a_sale_refunded(desk.shop, await Payment.get(id=payment.id), 1_000)
-    month, sums = utc_today().strftime("%Y-%m"), ("documented", "lost", "pending", "review")
+    month, sums = f"{today():%Y-%m}", ("documented", "lost", "pending", "review")
 
     async def told() -> dict[str, int]:
         lines = await report.of_month(desk.ana, month, 10)

@@ -32,6 +32,7 @@ from domain.taxes.weigh import Review
 from domain.taxes.work import Said
 from tests.domain.taxes.world import a_sale_refunded, accountant, comes_back, in_order, open_kinds, vat_of
 from tests.kit.factories import CAUSE, OwnerRows, Shop, a_payment, a_person, a_refund, a_shop, an_answer
+from tests.kit.lines import today
 
 pytestmark = pytest.mark.usefixtures("books")
 S = ReversalState
@@ -61,7 +62,7 @@ async def test_a_refund_is_documented_and_declared_and_its_finding_stays_in_step
     with pytest.raises(InvalidState):
         await work.document(who, row.id, "55/124", _today(), CAUSE)
     assert (await vat_of(shop), await open_kinds(refund.id)) == ((1_080, 0, 0), [])
-    period = _today().strftime("%Y-%m")
+    period = f"{today():%Y-%m}"
     assert (await work.declare(who, [row.id], period, CAUSE))[0].state is S.DECLARED
     await nightly.catch_up()
     assert await open_kinds(refund.id) == []
@@ -226,6 +227,10 @@ async def test_what_is_nearly_late_and_late_is_told_once_by_the_merchants_own_ca
     assert await open_kinds(refund.id) == ["VAT_REVERSAL_OVERDUE"]
     await work.document(who, row.id, "NC A 0001-00000007", _today(), CAUSE)
     assert (await nightly.flag_overdue(), await open_kinds(refund.id), await in_order()) == (0, [], True)
+    async with transaction():  # the document is canceled: what was late is late again
+        await moves.undocument(*await moves.hold(shop.id, row.id), CAUSE, "It was canceled.")
+    assert await nightly.flag_overdue() == 1
+    assert await open_kinds(refund.id) == ["VAT_REVERSAL_NEEDED", "VAT_REVERSAL_OVERDUE"]
 
 
 async def test_countries_and_days_that_cannot_be_are_refused_and_nothing_is_weighed() -> None:
@@ -325,7 +330,7 @@ async def test_what_documents_took_back_in_a_closed_month_stays_and_what_changes
     None
 ):
     shop, payment = await _sold()
-    who, then = accountant(shop), Month.of(_today().replace(day=1) - timedelta(days=1))
+    who, then = accountant(shop), Month.of(today().replace(day=1) - timedelta(days=1))
     (first, one), (_, two) = [await a_sale_refunded(shop, payment, 4_000) for _ in range(2)]
 
     async def documented(row: VatReversal, day: date) -> None:
@@ -342,18 +347,18 @@ async def test_what_documents_took_back_in_a_closed_month_stays_and_what_changes
         ]
 
     await documented(one, then.last_day)
-    assert (await told(then), await told(Month.of(_today()))) == ([(720, 0, 1)], [])
+    assert (await told(then), await told(Month.of(today()))) == ([(720, 0, 1)], [])
     await PeriodClosing.create(
         id=uuid4(), merchant_id=shop.id, first_day=then.first_day, last_day=then.last_day, against=[],
         proposed_by="Ana", proposed_by_id=uuid4(), confirmed_by="Bia", confirmed_by_id=uuid4(),
         confirmed_at=datetime.now(UTC), last_entry=0, chain_position=0, digest="0" * 64,
     )  # fmt: skip
     await documented(two, then.last_day)
-    assert (await told(then), await told(Month.of(_today()))) == ([(720, 0, 1)], [(720, 0, 1)])
+    assert (await told(then), await told(Month.of(today()))) == ([(720, 0, 1)], [(720, 0, 1)])
     async with transaction():
         reversal, refund = await moves.hold(shop.id, one.id)
         await moves.undocument(reversal, refund, CAUSE, "It is canceled.")
-    assert (await told(then), await told(Month.of(_today()))) == ([(720, 0, 1)], [(720, 720, 2)])
-    await documented(one, _today())
-    assert (await told(then), await told(Month.of(_today()))) == ([(720, 0, 1)], [(720, 0, 1)])
+    assert (await told(then), await told(Month.of(today()))) == ([(720, 0, 1)], [(720, 720, 2)])
+    await documented(one, today())
+    assert (await told(then), await told(Month.of(today()))) == ([(720, 0, 1)], [(720, 0, 1)])
     assert first.id == refund.id
