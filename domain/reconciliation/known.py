@@ -91,7 +91,7 @@ _MOVED: Final = f"""SELECT count(*) AS reports, count(superseded_at) AS supersed
     (SELECT count(*) FROM ({_TAKEN}) e WHERE e.connection_id = $1) AS taken
   FROM reports WHERE connection_id = $1 AND name <> $2"""  # noqa: S608
 _TOLD: Final = "SELECT 1 FROM told_payments t WHERE t.id = p.id"
-_RULES: Final = 7  # of the match: another number, and every report is matched anew
+_RULES: Final = 8  # of the match: another number, and every report is matched anew
 
 
 @dataclass(frozen=True, slots=True)

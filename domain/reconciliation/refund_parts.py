@@ -10,6 +10,7 @@ alone: what undid the first lies between both. Such rows are in SUSPENSE, with a
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
@@ -22,6 +23,7 @@ _HAS_LEFT: Final = pl.col("state") == _LEFT
 _MOVEMENT: Final = ("effect", "state", "kind", "booked_at", "amount", *_KEYS)
 _HERE: Final = (
     "line",
+    "refund_id",
     "amount",
     "refund_amount",
     "kind",
@@ -32,7 +34,7 @@ _HERE: Final = (
     "settled_net",
 )
 _KIND: Final = pl.col("kind").str.to_lowercase()
-_THERE: Final = ("amount", "kind", "booked_at", "payout_reference", "effect", "plain")
+_THERE: Final = ("refund_id", "amount", "kind", "booked_at", "payout_reference", "effect", "plain")
 _Row = Mapping[str, Any]
 
 
@@ -83,40 +85,72 @@ def _by_name() -> pl.Expr:
 
 
 def _in_parts(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> dict[int, _Said]:
-    """Of refunds of which a row tells less than their amount: what each further row is. They are few."""
-    ours = _by_name() & _HAS_LEFT & pl.col("refund_id").is_not_null() & ~pl.col("refund_by_bank")
-    named = lines.filter(ours.fill_null(value=False)).with_columns(other_name.alias("_other"))
-    there = settled.filter((pl.col("type") == "REFUND") & _HAS_LEFT & pl.col("refund_id").is_not_null())
-    less = pl.col("amount") < pl.col("refund_amount")
-    amounts = named.select("refund_id", "refund_amount").unique("refund_id")
-    proven = there.filter(pl.col("effect") == Effect.REFUND.value).join(amounts, on="refund_id")
-    partial = pl.concat(one.filter(less).select("refund_id") for one in (named, proven))
-    # Most nights all of a refund's rows are parts already, or none is one.
-    undecided = named.filter(pl.col("effect") != Effect.REFUND.value).join(partial, on="refund_id", how="semi")
-    here = _by_refund(named.join(undecided, on="refund_id", how="semi").sort("line"), _HERE)
-    before = _by_refund(there.join(undecided, on="refund_id", how="semi"), _THERE)
+    """Of what is told in rows of several amounts: what each row is that proves nothing yet. They are few."""
+    here = lines.filter((_by_name() & _HAS_LEFT & ~_BY_BANK).fill_null(value=False))
+    undecided = here.filter(pl.col("effect") == Effect.NONE.value)
+    if undecided.is_empty():  # so it is where each is told once
+        return {}
+    named = here.with_columns(_event(), other_name.alias("_other"))
+    undecided = named.filter(pl.col("effect") == Effect.NONE.value)
+    told = settled.filter((pl.col("type") == "REFUND") & (pl.col("refund_id").is_not_null() | ~pl.col("by_amount")))
+    told = told.with_columns(_event()).join(undecided, on="_event", how="semi")
+    there = told.filter(_HAS_LEFT)
+    concerned = undecided.join(_several(named, there), on="_event", how="semi").select("_event").unique()
+    if concerned.is_empty():
+        return {}
+    back = pl.concat(
+        one.filter(pl.col("state") == _RETURNED).select("_event", "booked_at")
+        for one in (lines.filter(_by_name()).with_columns(_event()), told)
+    )
+    first_back = dict(back.join(concerned, on="_event").group_by("_event").agg(pl.col("booked_at").min()).rows())
+    before = _by_event(there.join(concerned, on="_event", how="semi"), _THERE)
     made: dict[int, _Said] = {}
-    for refund_id, rows in here.items():
-        made |= _OneRefund(rows, before.get(refund_id, [])).said()
+    for event, rows in _by_event(named.join(concerned, on="_event", how="semi").sort("line"), _HERE).items():
+        made |= _OneEvent(rows, before.get(event, []), first_back.get(event)).said()
     return made
 
 
-def _by_refund(lines: pl.DataFrame, columns: Sequence[str]) -> dict[str, list[_Row]]:
+_BY_BANK: Final = pl.col("refund_by_bank").fill_null(value=False)
+
+
+def _event() -> pl.Expr:
+    """What a row by name is about: a refund of ours, or what has its name."""
+    of_name = pl.concat_str("payment_id", pl.lit("/"), "name")
+    return pl.coalesce("refund_id", of_name).alias("_event")
+
+
+def _several(named: pl.DataFrame, there: pl.DataFrame) -> pl.DataFrame:
+    """What is told in rows of several amounts: less than the refund by a row of this report, or by one that proves it
+    elsewhere; of nobody's, which has no amount of its own, two amounts.
+    """
+    less = pl.col("amount") < pl.col("refund_amount")
+    amounts = named.select("_event", "refund_amount").drop_nulls().unique("_event")
+    proven = there.filter(pl.col("effect") == Effect.REFUND.value).join(amounts, on="_event")
+    nobodys = pl.concat(one.filter(pl.col("refund_id").is_null()).select("_event", "amount") for one in (named, there))
+    two = nobodys.group_by("_event").agg(pl.col("amount").n_unique()).filter(pl.col("amount") > 1)
+    return pl.concat([named.filter(less).select("_event"), proven.filter(less).select("_event"), two.select("_event")])
+
+
+def _by_event(lines: pl.DataFrame, columns: Sequence[str]) -> dict[str, list[_Row]]:
     made: dict[str, list[_Row]] = {}
-    for row in lines.select("refund_id", *columns).iter_rows(named=True):
-        made.setdefault(row["refund_id"], []).append(row)
+    for row in lines.select("_event", *columns).iter_rows(named=True):
+        made.setdefault(row["_event"], []).append(row)
     return made
 
 
-class _OneRefund:
-    """The rows of one refund: those of this report, and what other reports tell, be it without any effect."""
+class _OneEvent:
+    """The rows of one refund, or of what is nobody's under one name: those of this report, and what others tell.
 
-    def __init__(self, here: Sequence[_Row], there: Sequence[_Row]) -> None:
+    `first_back`: since when something of it came back, if it did.
+    """
+
+    def __init__(self, here: Sequence[_Row], there: Sequence[_Row], first_back: datetime | None) -> None:
         self._here = here
         self._there = [one for one in there if _proves(one)]
         self._beside = [one for one in there if not _proves(one)]
         self._parts = [*self._there, *(row for row in here if _proves(row))]
         self._otherwise: list[_Row] = []  # rows of this report whose money another kind tells
+        self._first_back = first_back
 
     def said(self) -> dict[int, _Said]:
         """What each row is that proves nothing yet; those are missing that are no rows of parts."""
@@ -133,8 +167,9 @@ class _OneRefund:
             self._otherwise.append(row)
             return _Said(Effect.NONE.value, again=False, otherwise=True)
         if self._fits(row, others):
-            self._parts.append(row)
-            return _Said(Effect.REFUND.value, again=False)
+            part = {**row, "effect": _moving(row)}
+            self._parts.append(part)
+            return _Said(part["effect"], again=False)
         if not own:
             return None
         return _Said(Effect.NONE.value, not any(_is_same(row, one) for one in self._there))
@@ -154,15 +189,23 @@ class _OneRefund:
         return bool(whole and told + row["amount"] <= row["refund_amount"])
 
     def _fits(self, row: _Row, others: Sequence[_Row]) -> bool:
-        told = sum(one["amount"] for one in self._parts) + row["amount"]
-        if not self._parts or told > row["refund_amount"] or any(one["amount"] == row["amount"] for one in self._parts):
+        if not self._parts or any(one["amount"] == row["amount"] for one in self._parts):
             return False
+        if row["refund_amount"] is None:  # nobody knows how much it is: all that left before anything came back
+            return self._first_back is None or row["booked_at"] <= self._first_back
+        told = sum(one["amount"] for one in self._parts) + row["amount"]
         mine = {one["amount"] for one in (*self._otherwise, *self._beside) if _alike(row, one)}
-        return bool(told == row["refund_amount"] or all(one["amount"] in mine for one in others))
+        whole = row["refund_amount"]
+        return bool(told == whole or (told < whole and all(one["amount"] in mine for one in others)))
+
+
+def _moving(row: _Row) -> str:
+    """The effect of a row that is a part."""
+    return (Effect.TAKEN if row["refund_id"] is None else Effect.REFUND).value
 
 
 def _proves(row: _Row) -> bool:
-    return bool(row["effect"] == Effect.REFUND.value)
+    return bool(row["effect"] == _moving(row))
 
 
 def _alike(row: _Row, other: _Row) -> bool:

@@ -1,18 +1,15 @@
 """What a revised report takes away: lines of the one before that it has no longer."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from domain.cause import Cause
 from domain.findings import reopen
-from domain.findings.findings import FindingKind
 from domain.models import Payment, ReconciliationRun
-from domain.money import Money
 from domain.payments import external
 from domain.platform.database import rows, transaction
-from domain.pse.vocabulary import KnownRefund, Succeeded
 from domain.reconciliation import back_no_longer, nights, told_lines
 
 _PROOF_GONE: Final = "a revised report has the refund no longer."
@@ -153,25 +150,14 @@ async def _locked(payment_id: UUID) -> Payment:
 async def _agree(payment: Payment, booked: _Booked, cause: Cause) -> None:
     """Give back what no valid report tells of, and book with its amount what they tell with another one."""
     told = await told_lines.told(payment)
-    now = [one for one in told if external.name_of(payment, told_lines.name(one)) == booked.name]
-    if any(one["amount"] == booked.amount for one in now):
+    now = told_lines.under(payment, told, booked.name)
+    if now:
+        in_rows = told_lines.may_be_in_rows(now[0])
+        if in_rows or not any(one["amount"] == booked.amount for one in now):
+            await external.restate(payment, told_lines.known(payment, now), _GONE, cause)
         return
-    if not now and booked.by_amount:
+    if booked.by_amount:
         wanted = await told_lines.wanted(payment, told, booked.amount)
         if await external.standing(payment, booked.amount) <= wanted:
             return
-    if await external.untell(payment, booked.name, _GONE, cause, replaced=bool(now)) and now:
-        await external.book(payment, _known(payment, now[0]), FindingKind.MISSING_IN_LEDGER, cause)
-
-
-def _known(payment: Payment, line: Mapping[str, Any]) -> KnownRefund:
-    return KnownRefund(
-        reference=told_lines.name(line),
-        pse_refund_reference=line["pse_refund_reference"],
-        amount=Money(line["amount"], payment.currency),
-        outcome=Succeeded(line["pse_refund_reference"]),
-        by_bank=line["by_bank"],
-        kind=line["kind"] or "",
-        requested_at=None,
-        settled_at=line["booked_at"],
-    )
+    await external.untell(payment, booked.name, _GONE, cause)
