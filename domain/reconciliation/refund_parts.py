@@ -1,50 +1,30 @@
-"""A refund that is told in several rows, by its name: rows that add up to its amount settle it, and no row beyond does.
+"""Money that is told in several rows under one name: which rows of a report are parts of it, and which have moved more.
 
 A part is under the same name of the PSE's, and of another amount than the parts before: a row of the same amount may be
-the same row told again. Another kind of report may tell the same money in other rows: its row is a part only where it
-tells the parts of the others, too, or makes the refund whole; and where the others tell all of it, its rows are that
-money, however it cuts it. What left, or came back, a second time under its name is told from the same row by its time
-alone: what undid the first lies between both. Such rows are in SUSPENSE, with a finding.
+the same row told again. Another kind of report may tell the same money in other rows: told_rows says whose rows count.
+What left, or came back, a second time under its name is told from the same row by its time alone: what undid the first
+lies between both. Such rows, and those beyond a refund's amount, are in SUSPENSE, with a finding.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
 
 from domain.models.settlements import BookedAs, Effect
+from domain.reconciliation.told_rows import HERE, THERE, Row, Rows, Said, Tally, Told, is_booked, kind_of
 
 _LEFT, _RETURNED = "SUCCEEDED", "RETURNED"
 _KEYS: Final = ("refund_id", "payment_id", "name")
 _HAS_LEFT: Final = pl.col("state") == _LEFT
-_MOVEMENT: Final = ("effect", "state", "kind", "booked_at", "amount", *_KEYS)
-_HERE: Final = (
-    "line",
-    "refund_id",
-    "amount",
-    "refund_amount",
-    "kind",
-    "booked_at",
-    "payout_reference",
-    "effect",
-    "_other",
-    "settled_net",
-)
+_MOVEMENT: Final = ("effect", "state", "kind", "booked_at", "payout_reference", "amount", *_KEYS)
 _KIND: Final = pl.col("kind").str.to_lowercase()
-_THERE: Final = ("refund_id", "amount", "kind", "booked_at", "payout_reference", "effect", "plain")
-_Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What a row is: its effect, whether its report has told the same before, whether another kind tells its money."""
-
-    effect: str
-    again: bool
-    otherwise: bool = False
+def _by_name() -> pl.Expr:
+    return ~pl.col("by_amount") & pl.col("nameless").is_null()
 
 
 def place(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> pl.DataFrame:
@@ -65,7 +45,7 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> pl
     return sums.with_columns(refund_told=whole).drop("_elsewhere")
 
 
-def _changed(lines: pl.DataFrame, changed: Mapping[int, _Said]) -> pl.DataFrame:
+def _changed(lines: pl.DataFrame, changed: Mapping[int, Said]) -> pl.DataFrame:
     """The lines, of which some (their numbers) are this."""
     if not changed:
         return lines.with_columns(otherwise=pl.lit(value=False))
@@ -80,37 +60,70 @@ def _changed(lines: pl.DataFrame, changed: Mapping[int, _Said]) -> pl.DataFrame:
     )
 
 
-def _by_name() -> pl.Expr:
-    return ~pl.col("by_amount") & pl.col("nameless").is_null()
-
-
-def _in_parts(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> dict[int, _Said]:
+def _in_parts(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> dict[int, Said]:
     """Of what is told in rows of several amounts: what each row is that proves nothing yet. They are few."""
-    here = lines.filter((_by_name() & _HAS_LEFT & ~_BY_BANK).fill_null(value=False))
-    undecided = here.filter(pl.col("effect") == Effect.NONE.value)
-    if undecided.is_empty():  # so it is where each is told once
+    here = lines.filter(_IS_LEAVING)
+    if here.filter(pl.col("effect") == Effect.NONE.value).is_empty():  # so it is where each is told once
         return {}
     named = here.with_columns(_event(), other_name.alias("_other"))
     undecided = named.filter(pl.col("effect") == Effect.NONE.value)
-    told = settled.filter((pl.col("type") == "REFUND") & (pl.col("refund_id").is_not_null() | ~pl.col("by_amount")))
-    told = told.with_columns(_event()).join(undecided, on="_event", how="semi")
-    there = told.filter(_HAS_LEFT)
-    concerned = undecided.join(_several(named, there), on="_event", how="semi").select("_event").unique()
-    if concerned.is_empty():
-        return {}
-    back = pl.concat(
-        one.filter(pl.col("state") == _RETURNED).select("_event", "booked_at")
-        for one in (lines.filter(_by_name()).with_columns(_event()), told)
-    )
-    first_back = dict(back.join(concerned, on="_event").group_by("_event").agg(pl.col("booked_at").min()).rows())
-    before = _by_event(there.join(concerned, on="_event", how="semi"), _THERE)
-    made: dict[int, _Said] = {}
-    for event, rows in _by_event(named.join(concerned, on="_event", how="semi").sort("line"), _HERE).items():
-        made |= _OneEvent(rows, before.get(event, []), first_back.get(event)).said()
+    there = _by_name_elsewhere(settled, undecided)
+    concerned = undecided.join(_several(named, there.filter(_HAS_LEFT)), on="_event", how="semi")
+    made: dict[int, Said] = {}
+    for told in _told(lines, there, concerned, (*HERE, "effect", "_other"), other_name):
+        made |= Rows(told).said()
     return made
 
 
+def giving_way(matched: pl.DataFrame, settled: pl.DataFrame) -> list[int]:
+    """Rows (ids) of other reports that give way to rows of this one (reconciliation/match), which tell the same money.
+
+    `settled`: what other valid reports have.
+    """
+    proving = pl.col("effect").is_in([Effect.REFUND.value, Effect.TAKEN.value]) & ~pl.col("by_amount")
+    if settled.filter(proving).is_empty():
+        return []
+    lines = matched.filter(pl.col("type") == "REFUND").with_columns(
+        name=pl.coalesce("reference", "pse_refund_reference")
+    )
+    named = lines.filter(_IS_LEAVING & ~_OF_ANOTHER).with_columns(_event())
+    there = _by_name_elsewhere(settled, named)
+    others = there.filter(proving).select("_event", _amount="amount")
+    other = named.join(others, on="_event").filter(pl.col("amount") != pl.col("_amount"))
+    return [one for told in _told(lines, there, other, HERE, _OF_ANOTHER) for one in told.giving_way()]
+
+
+def _by_name_elsewhere(settled: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    by_name = (pl.col("type") == "REFUND") & (pl.col("refund_id").is_not_null() | ~pl.col("by_amount"))
+    return settled.filter(by_name).with_columns(_event()).join(events, on="_event", how="semi")
+
+
+def _told(
+    lines: pl.DataFrame, there: pl.DataFrame, concerned: pl.DataFrame, columns: Sequence[str], other_name: pl.Expr
+) -> Iterator[Told]:
+    """What this report and others tell of those concerned."""
+    if concerned.is_empty():
+        return
+    ours, theirs = (
+        one.join(concerned, on="_event", how="semi")
+        for one in (lines.filter(_by_name()).with_columns(_event(), other_name.alias("_other")), there)
+    )
+    before = _by_event(theirs.filter(_HAS_LEFT), THERE)
+    back = pl.concat(
+        one.filter(pl.col("state") == _RETURNED).select("_event", "kind", "booked_at") for one in (ours, theirs)
+    )
+    backs = _by_event(back, ("kind", "booked_at"))
+    for event, rows in _by_event(ours.filter(_IS_LEAVING).sort("line"), columns).items():
+        times: defaultdict[str, set[datetime]] = defaultdict(set)
+        for one in backs.get(event, ()):
+            times[kind_of(one)].add(one["booked_at"])
+        yield Told(rows, before.get(event, []), {kind: sorted(some) for kind, some in times.items()})
+
+
 _BY_BANK: Final = pl.col("refund_by_bank").fill_null(value=False)
+_IS_LEAVING: Final = (_by_name() & _HAS_LEFT & ~_BY_BANK).fill_null(value=False)
+# Under another name of the PSE's than the refund has.
+_OF_ANOTHER: Final = (pl.col("refund_pse_reference") != pl.col("pse_refund_reference")).fill_null(value=False)
 
 
 def _event() -> pl.Expr:
@@ -131,99 +144,14 @@ def _several(named: pl.DataFrame, there: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([named.filter(less).select("_event"), proven.filter(less).select("_event"), two.select("_event")])
 
 
-def _by_event(lines: pl.DataFrame, columns: Sequence[str]) -> dict[str, list[_Row]]:
-    made: dict[str, list[_Row]] = {}
+def _by_event(lines: pl.DataFrame, columns: Sequence[str]) -> dict[str, list[Row]]:
+    made: dict[str, list[Row]] = {}
     for row in lines.select("_event", *columns).iter_rows(named=True):
         made.setdefault(row["_event"], []).append(row)
     return made
 
 
-class _OneEvent:
-    """The rows of one refund, or of what is nobody's under one name: those of this report, and what others tell.
-
-    `first_back`: since when something of it came back, if it did.
-    """
-
-    def __init__(self, here: Sequence[_Row], there: Sequence[_Row], first_back: datetime | None) -> None:
-        self._here = here
-        self._there = [one for one in there if _proves(one)]
-        self._beside = [one for one in there if not _proves(one)]
-        self._parts = [*self._there, *(row for row in here if _proves(row))]
-        self._otherwise: list[_Row] = []  # rows of this report whose money another kind tells
-        self._first_back = first_back
-
-    def said(self) -> dict[int, _Said]:
-        """What each row is that proves nothing yet; those are missing that are no rows of parts."""
-        made: dict[int, _Said] = {}
-        for row in self._here:
-            if not _proves(row) and not row["_other"] and (said := self._of(row)) is not None:
-                made[row["line"]] = said
-        return made
-
-    def _of(self, row: _Row) -> _Said | None:
-        own = [one for one in self._parts if _alike(row, one)]
-        others = [one for one in self._parts if not _alike(row, one)]
-        if self._told_by(others, row, own):
-            self._otherwise.append(row)
-            return _Said(Effect.NONE.value, again=False, otherwise=True)
-        if self._fits(row, others):
-            part = {**row, "effect": _moving(row)}
-            self._parts.append(part)
-            return _Said(part["effect"], again=False)
-        if not own:
-            return None
-        return _Said(Effect.NONE.value, not any(_is_same(row, one) for one in self._there))
-
-    def _told_by(self, others: Sequence[_Row], row: _Row, own: Sequence[_Row]) -> bool:
-        """Whether other kinds of report tell the money of the row: in an equal row, or all of the refund in others."""
-        before = [one["amount"] for one in self._otherwise if _alike(row, one)]
-        if row["amount"] in before or any(one["amount"] == row["amount"] for one in own):
-            return False
-        if any(one["amount"] == row["amount"] for one in others):
-            return True
-        if row["settled_net"] is not None and any(one.get("plain") for one in others):
-            return False  # they do not tell its fee and taxes
-        whole = sum(one["amount"] for one in others) == row["refund_amount"]
-        beside = {(one["amount"], one["booked_at"]) for one in self._beside if _alike(row, one)}
-        told = sum(before) + sum(amount for amount, _ in beside - {(row["amount"], row["booked_at"])})
-        return bool(whole and told + row["amount"] <= row["refund_amount"])
-
-    def _fits(self, row: _Row, others: Sequence[_Row]) -> bool:
-        if not self._parts or any(one["amount"] == row["amount"] for one in self._parts):
-            return False
-        if row["refund_amount"] is None:  # nobody knows how much it is: all that left before anything came back
-            return self._first_back is None or row["booked_at"] <= self._first_back
-        told = sum(one["amount"] for one in self._parts) + row["amount"]
-        mine = {one["amount"] for one in (*self._otherwise, *self._beside) if _alike(row, one)}
-        whole = row["refund_amount"]
-        return bool(told == whole or (told < whole and all(one["amount"] in mine for one in others)))
-
-
-def _moving(row: _Row) -> str:
-    """The effect of a row that is a part."""
-    return (Effect.TAKEN if row["refund_id"] is None else Effect.REFUND).value
-
-
-def _proves(row: _Row) -> bool:
-    return bool(row["effect"] == _moving(row))
-
-
-def _alike(row: _Row, other: _Row) -> bool:
-    """Told by one kind of report: another kind may tell the same money as another amount."""
-    return bool(_kind_of(row) == _kind_of(other))
-
-
-def _kind_of(row: _Row) -> str:
-    return str(row["kind"] or "").lower()  # one PSE's files have it in small letters and in others
-
-
-def _is_same(row: _Row, other: _Row) -> bool:
-    """One row that two files have: a part that another file has told, of the same payout as far as both say it."""
-    payouts = {row["payout_reference"], other["payout_reference"]} - {None}
-    return _alike(row, other) and len(payouts) < 2 and all(row[name] == other[name] for name in ("amount", "booked_at"))
-
-
-def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, _Said]:
+def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, Said]:
     """Rows that do nothing, because another report has the like of them, though what undid that lies between both.
 
     One that is found may be what undid another one: they are sought until there are none. Rows of its own kind of
@@ -247,30 +175,33 @@ def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, _Said]:
     )
     same, passive = pl.concat([moved.filter(~still), beside]), pl.concat([rows.select(*_MOVEMENT), beside])
     fresh, found = rows, list[int]()
-    while more := _between(rows, same, moved, passive):
-        found += more
-        moved = pl.concat([moved, rows.filter(pl.col("line").is_in(more)).select(*_MOVEMENT)])
-        rows = rows.filter(~pl.col("line").is_in(more))
-    told = elsewhere.filter(pl.col("booked_as") == BookedAs.UNEXPLAINED.value)
-    return _counted_once(fresh.filter(pl.col("line").is_in(found)), told) if found else {}
+    while once_more := _between(rows, same, moved, passive):
+        found += once_more
+        moved = pl.concat([moved, rows.filter(pl.col("line").is_in(once_more)).select(*_MOVEMENT)])
+        rows = rows.filter(~pl.col("line").is_in(once_more))
+    if not found:
+        return {}
+    more = fresh.filter(pl.col("line").is_in(found))
+    here = named.filter(~still | pl.col("again")).with_columns(booked_as=pl.lit(BookedAs.UNEXPLAINED.value))
+    like = [one.join(more, on=["payment_id", "state", "amount"], how="semi") for one in (elsewhere, here)]
+    return _counted_once(more, like)
 
 
-def _counted_once(rows: pl.DataFrame, told: pl.DataFrame) -> dict[int, _Said]:
+def _counted_once(rows: pl.DataFrame, told: Iterable[pl.DataFrame]) -> dict[int, Said]:
     """Rows that moved once more: as many are counted as the kind of report has that tells most of them."""
-    there: defaultdict[Any, dict[str, set[Any]]] = defaultdict(lambda: defaultdict(set))
-    for one in told.iter_rows(named=True):
-        there[_moved_as(one)][_kind_of(one)].add(one["booked_at"])
-    made: dict[int, _Said] = {}
+    tally = Tally()
+    for one in (row for some in told for row in some.iter_rows(named=True)):
+        tally.take(_moved_as(one), one, booked=is_booked(one))
+    made: dict[int, Said] = {}
     for row in rows.sort("line").iter_rows(named=True):
-        kinds, kind = there[_moved_as(row)], _kind_of(row)
-        others = max((len(moments) for name, moments in kinds.items() if name != kind), default=0)
-        otherwise = len(kinds[kind] - {row["booked_at"]}) < others
-        made[row["line"]] = _Said(Effect.NONE.value, again=not otherwise, otherwise=otherwise)
-        kinds[kind].add(row["booked_at"])
+        tally.take(_moved_as(row), row, booked=False)
+        covered = tally.covers(_moved_as(row), row)
+        made[row["line"]] = Said(Effect.NONE.value, again=not covered, otherwise=covered)
+        tally.take(_moved_as(row), row, booked=not covered)
     return made
 
 
-def _moved_as(row: _Row) -> tuple[Any, ...]:
+def _moved_as(row: Row) -> tuple[Any, ...]:
     return row["refund_id"] or (row["payment_id"], row["name"]), row["state"], row["amount"]
 
 

@@ -96,21 +96,31 @@ async def give_back(superseded_id: UUID, cause: Cause) -> None:
     if later:
         backs |= await back_no_longer.booked_by(later)
     await _take_again(backs, cause)
+    await _agree_about("l.report_id = $1", superseded_id, cause)
+    for payment_id, booked in await _unstored(later) if later else []:
+        await _agree(await _locked(payment_id), booked, cause)
+
+
+async def agree_about(given_up: Sequence[int], cause: Cause) -> None:
+    """As `give_back`, of lines (ids) that say nothing any more, since another report's rows have taken their place."""
+    if given_up:
+        await _agree_about("l.id = ANY($1::bigint[])", list(given_up), cause)
+
+
+async def _agree_about(which: str, of: UUID | Sequence[int], cause: Cause) -> None:
     old = await rows(
         # The columns are ours; every value is bound.
         f"SELECT {told_lines.COLUMNS} FROM settlement_lines l LEFT JOIN refunds f ON f.id = l.refund_id "  # noqa: S608
         # What another report had told before moved nothing here, but this may have been the last to tell of it.
-        "WHERE l.report_id = $1 AND (l.effect = 'TAKEN' OR (l.effect = 'NONE' AND l.type = 'REFUND' "
+        f"WHERE {which} AND (l.effect = 'TAKEN' OR (l.effect = 'NONE' AND l.type = 'REFUND' "
         "  AND l.state = 'SUCCEEDED' AND l.refund_id IS NULL AND l.payment_id IS NOT NULL)) "
         "ORDER BY l.payment_id, l.line",
-        superseded_id,
+        of,
     )
     for line in old:
         payment = await _locked(line["payment_id"])
         name = external.name_of(payment, told_lines.name(line))
         await _agree(payment, _Booked(name, line["amount"], line["by_amount"]), cause)
-    for payment_id, booked in await _unstored(later) if later else []:
-        await _agree(await _locked(payment_id), booked, cause)
 
 
 async def give_back_unstored(run: ReconciliationRun, cause: Cause) -> None:

@@ -127,6 +127,22 @@ async def test_rows_that_two_kinds_of_report_tell_are_taken_once(order: tuple[in
     assert (await open_findings(), await _stands(shop, payment)) == (ONE_FINDING, _all(4_000))
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (0, 2, 1), (1, 2, 0)])
+async def test_what_one_kind_of_report_tells_in_rows_and_another_one_whole_is_taken_once(
+    order: tuple[int, ...],
+) -> None:
+    shop, payment = await _shop()
+    nights = [[_row(payment, 3_000)], [_row(payment, 1_000, 5)], [_row(payment, 4_000, 6, kind="b")]]
+    for number in order:
+        await a_night(shop, *nights[number], days=number - 2)
+    await _repeat_what_is_marked(shop, *nights)
+    assert (await open_findings(), await _stands(shop, payment)) == (ONE_FINDING, _all(4_000))
+    for days in (-1, 0):  # neither the rest nor the whole is told any more
+        await a_night(shop, days=days)
+    await a_night(shop, *nights[0], days=-2)
+    assert (await open_findings(), await _stands(shop, payment)) == (ONE_FINDING, _all(3_000))
+
+
 async def test_rows_of_a_refund_whose_name_turns_out_to_be_ours_are_its_own() -> None:
     shop, payment = await _shop()
     refund = await a_refund(shop, payment, 4_000)

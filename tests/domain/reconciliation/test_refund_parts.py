@@ -11,6 +11,7 @@ from domain.models.ledger import Account
 from domain.pse import registry
 from domain.pse.vocabulary import Returned, Succeeded
 from domain.quotes import actual
+from domain.reconciliation import to_repeat
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
@@ -262,6 +263,46 @@ async def test_what_one_kind_of_report_tells_in_parts_and_another_one_whole_is_c
     assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
 
 
+@pytest.mark.parametrize("lost", [0, 1])
+async def test_a_part_that_is_told_no_longer_is_missing_nowhere_while_another_kind_of_report_tells_the_whole(
+    lost: int,
+) -> None:
+    shop, payment, refund = await _refunded()
+    parts = [_left(payment, refund, n, n // 1_000, kind="a") for n in (3_000, 1_000)]
+    whole = _left(payment, refund, 4_000, 6, kind="b")
+    await a_night(shop, *parts, days=-1)
+    await a_night(shop, whole)
+    for told in ([parts[1 - lost]], parts, []):
+        await a_night(shop, *told, days=-1)
+        for _ in range(3):
+            for report in await Report.filter(superseded_at=None).exclude(repeat_since=None):
+                is_today = report.business_date == today()
+                await a_night(shop, *([whole] if is_today else told), days=0 if is_today else -1)
+        assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4, 5), (5, 2, 3, 1, 0, 4), (5, 4, 3, 2, 1, 0)])
+async def test_parts_and_what_left_whole_after_they_had_come_back_are_counted_once_by_two_kinds_of_report(
+    order: tuple[int, ...],
+) -> None:
+    shop, payment, refund = await _refunded()
+    again = [(4_000, "RETURNED", 10), (4_000, "SUCCEEDED", 12)]
+    nights = [
+        [_row(payment, refund, *one, kind=kind) for one in some]
+        for kind, late in (("a", 0), ("b", 1))
+        for some in ([(1_000, "SUCCEEDED", late)], [(3_000, "SUCCEEDED", 5 + late)], again)
+    ]
+    for number in order:
+        await a_night(shop, *nights[number], days=number - 5)
+    for _ in range(6):
+        for report in await Report.filter(superseded_at=None).exclude(repeat_since=None):
+            days = (report.business_date - today()).days
+            await a_night(shop, *nights[days + 5], days=days)
+    assert not await Report.filter(superseded_at=None).exclude(repeat_since=None).exists()
+    assert await _stands(shop) == (0, 4_000, -4_000)
+    assert "DUPLICATE_LINE" in await open_findings()
+
+
 async def test_rows_that_tell_their_fees_are_not_what_another_kind_of_report_tells_without_any() -> None:
     shop, payment, refund = await _refunded()
     plain: dict[str, Any] = dict.fromkeys(("settled_net", "settled_currency"))
@@ -292,6 +333,28 @@ async def test_rows_of_nobody_and_of_their_copy_that_turn_out_to_be_parts_of_a_r
     for name in ("one.json", "copy.json"):
         await a_night(shop, *rows, name=name)
     assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+
+
+@pytest.mark.parametrize("amounts", [(4_000,), (1_000, 3_000)])
+@pytest.mark.parametrize("back", [False, True])
+async def test_what_two_kinds_of_report_tell_under_two_names_is_one_as_soon_as_the_pse_says_that_both_are_ours(
+    amounts: tuple[int, ...], back: bool
+) -> None:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop, days_ago=0)
+    refund = await a_refund(shop, payment, 4_000)
+    told = [(n, "SUCCEEDED", n // 1_000) for n in amounts] + [(4_000, "RETURNED", 9)] * back
+    ours = [_row(payment, refund, *one, kind="a") for one in told]
+    theirs = [{**one, "kind": "b", "reference": None, "pse_refund_reference": "P1"} for one in ours]
+    for days, rows in enumerate((ours, theirs), start=-1):
+        await a_night(shop, *rows, days=days)
+    await record(refund.id, Succeeded("P1"), Source(Door.NOTICE), CAUSE)
+    assert (await Refund.get(id=refund.id)).pse_refund_reference == "P1"
+    assert await to_repeat.dates(shop.connection.id) == {today()}
+    await a_night(shop, *theirs)
+    assert (await _stands(shop))[1:] == (0, 0 if back else -4_000)
+    assert (await Payment.get(id=payment.id)).taken_by_bank == 0
 
 
 async def test_a_part_told_again_is_the_same_though_another_left_after_something_came_back() -> None:
