@@ -179,11 +179,12 @@ def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, Said]:
         found += once_more
         moved = pl.concat([moved, rows.filter(pl.col("line").is_in(once_more)).select(*_MOVEMENT)])
         rows = rows.filter(~pl.col("line").is_in(once_more))
-    if not found:
+    again = named.filter(still & pl.col("again"))
+    more = pl.concat([fresh.filter(pl.col("line").is_in(found)), again])
+    if more.is_empty():
         return {}
-    more = fresh.filter(pl.col("line").is_in(found))
-    here = named.filter(~still | pl.col("again")).with_columns(booked_as=pl.lit(BookedAs.UNEXPLAINED.value))
-    like = [one.join(more, on=["payment_id", "state", "amount"], how="semi") for one in (elsewhere, here)]
+    others = elsewhere, named.join(more, on="line", how="anti")
+    like = [one.join(more, on=["payment_id", "state", "amount"], how="semi") for one in others]
     return _counted_once(more, like)
 
 

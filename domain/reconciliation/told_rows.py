@@ -34,17 +34,27 @@ class Tally:
     def __init__(self) -> None:
         self._told: defaultdict[Any, set[Any]] = defaultdict(set)
         self._booked: defaultdict[Any, set[Any]] = defaultdict(set)
+        self._lines: dict[Any, int] = {}
 
     def take(self, of: Any, row: Row, *, booked: bool) -> None:
         """Count a row in; the same row of another file counts once."""
-        one = (kind_of(row), row["booked_at"], row["payout_reference"])
-        self._told[of, one[0]].add(one)
+        one = _movement(row)
+        self._told[of, kind_of(row)].add(one)
         if booked:
             self._booked[of].add(one)
+        if "line" in row:
+            self._lines.setdefault((of, one), row["line"])
 
     def covers(self, of: Any, row: Row) -> bool:
-        """Whether all that the kind of this row, which is counted in, tells of it is booked already."""
-        return len(self._booked[of]) >= len(self._told[of, kind_of(row)])
+        """Whether all that the kind of this row, which is counted in, tells of it is booked already. Equal rows of one
+        file are as many movements.
+        """
+        is_first = self._lines.get((of, _movement(row))) == row["line"]
+        return is_first and len(self._booked[of]) >= len(self._told[of, kind_of(row)])
+
+
+def _movement(row: Row) -> Any:
+    return kind_of(row), row["booked_at"], row["payout_reference"]
 
 
 class Told:
@@ -70,6 +80,13 @@ class Told:
 
     def _round(self, row: Row) -> int:
         return sum(at < row["booked_at"] for at in self.backs.get(kind_of(row), ()))
+
+    def is_before_back(self, row: Row) -> bool:
+        """Whether the row, or an equal one of another kind, was before anything came back, as far as its kind says."""
+        if kind_of(row) in self.backs:
+            return True
+        like = [one["booked_at"] for one in (*self.here, *self.there) if one["amount"] == row["amount"]]
+        return all(min(like) <= at for backs in self.backs.values() for at in backs)
 
     def giving_way(self) -> list[int]:
         """The rows (`line_id`) of other reports that give way to rows of this one: what left later to what left first,
@@ -160,7 +177,7 @@ class Rows:
             return False
         whole = row["refund_amount"]
         if whole is None:  # nobody knows how much it is: all that left before anything came back
-            return all(row["booked_at"] <= at for backs in self._told.backs.values() for at in backs)
+            return self._told.is_before_back(row)
         told = sum(one["amount"] for one in self._parts) + row["amount"]
         mine = {one["amount"] for one in (*self._otherwise, *self._beside) if alike(row, one)}
         return bool(told == whole or (told < whole and all(one["amount"] in mine for one in others)))

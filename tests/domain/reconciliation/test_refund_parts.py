@@ -218,6 +218,23 @@ async def test_what_left_once_more_is_counted_once_though_two_kinds_of_report_te
     assert (await _stands(shop))[2] == -4_000
 
 
+async def test_so_it_is_where_each_kind_tells_all_of_it_in_one_file() -> None:
+    shop, payment, refund = await _refunded()
+    for kind, late in (("b", 1), ("a", 0)):
+        rows = [(4_000, ("SUCCEEDED", "RETURNED")[n % 2], 5 * n + late * (n > 1)) for n in range(3)]
+        await a_night(shop, *(_row(payment, refund, *one, kind=kind) for one in rows), name=f"{kind}.json")
+    assert await _stands(shop) == (0, 4_000, -4_000)
+    await a_night(shop, name="b.json")
+    await a_night(shop, *(_row(payment, refund, *one, kind="a") for one in rows), name="a.json")
+    assert await _stands(shop) == (0, 4_000, -4_000)
+
+
+async def test_a_part_that_is_in_one_file_twice_has_moved_twice() -> None:
+    shop, payment, refund = await _refunded()
+    await a_night(shop, *(_left(payment, refund, n) for n in (3_000, 1_000, 1_000)))
+    assert (await open_findings(), await _stands(shop)) == (["DUPLICATE_LINE"], (0, 1_000, -5_000))
+
+
 async def test_a_part_that_another_kind_of_report_tells_first_is_counted_once() -> None:
     shop, payment, refund = await _refunded()
     rest = [_left(payment, refund, 1_000, 5, kind=kind) for kind in ("payout", "settled")]
