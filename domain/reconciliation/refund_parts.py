@@ -14,7 +14,7 @@ from typing import Any, Final
 import polars as pl
 
 from domain.models.settlements import BookedAs, Effect
-from domain.reconciliation.told_rows import HERE, THERE, Row, Rows, Said, Tally, Told, is_booked, kind_of
+from domain.reconciliation.told_rows import HERE, THERE, OneMoney, Row, RowEffect, Rows, Tally, is_booked, kind_of
 
 _LEFT, _RETURNED = "SUCCEEDED", "RETURNED"
 _KEYS: Final = ("refund_id", "payment_id", "name")
@@ -45,7 +45,7 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> pl
     return sums.with_columns(refund_told=whole).drop("_elsewhere")
 
 
-def _changed(lines: pl.DataFrame, changed: Mapping[int, Said]) -> pl.DataFrame:
+def _changed(lines: pl.DataFrame, changed: Mapping[int, RowEffect]) -> pl.DataFrame:
     """The lines, of which some (their numbers) are this."""
     if not changed:
         return lines.with_columns(otherwise=pl.lit(value=False))
@@ -60,7 +60,7 @@ def _changed(lines: pl.DataFrame, changed: Mapping[int, Said]) -> pl.DataFrame:
     )
 
 
-def _in_parts(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> dict[int, Said]:
+def _in_parts(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> dict[int, RowEffect]:
     """Of what is told in rows of several amounts: what each row is that proves nothing yet. They are few."""
     here = lines.filter(_IS_LEAVING)
     if here.filter(pl.col("effect") == Effect.NONE.value).is_empty():  # so it is where each is told once
@@ -69,7 +69,7 @@ def _in_parts(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -
     undecided = named.filter(pl.col("effect") == Effect.NONE.value)
     there = _by_name_elsewhere(settled, undecided)
     concerned = undecided.join(_several(named, there.filter(_HAS_LEFT)), on="_event", how="semi")
-    made: dict[int, Said] = {}
+    made: dict[int, RowEffect] = {}
     for told in _told(lines, there, concerned, (*HERE, "effect", "_other"), other_name):
         made |= Rows(told).said()
     return made
@@ -100,7 +100,7 @@ def _by_name_elsewhere(settled: pl.DataFrame, events: pl.DataFrame) -> pl.DataFr
 
 def _told(
     lines: pl.DataFrame, there: pl.DataFrame, concerned: pl.DataFrame, columns: Sequence[str], other_name: pl.Expr
-) -> Iterator[Told]:
+) -> Iterator[OneMoney]:
     """What this report and others tell of those concerned."""
     if concerned.is_empty():
         return
@@ -117,7 +117,7 @@ def _told(
         times: defaultdict[str, set[datetime]] = defaultdict(set)
         for one in backs.get(event, ()):
             times[kind_of(one)].add(one["booked_at"])
-        yield Told(rows, before.get(event, []), {kind: sorted(some) for kind, some in times.items()})
+        yield OneMoney(rows, before.get(event, []), {kind: sorted(some) for kind, some in times.items()})
 
 
 _BY_BANK: Final = pl.col("refund_by_bank").fill_null(value=False)
@@ -151,7 +151,7 @@ def _by_event(lines: pl.DataFrame, columns: Sequence[str]) -> dict[str, list[Row
     return made
 
 
-def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, Said]:
+def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, RowEffect]:
     """Rows that do nothing, because another report has the like of them, though what undid that lies between both.
 
     One that is found may be what undid another one: they are sought until there are none. Rows of its own kind of
@@ -188,16 +188,16 @@ def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, Said]:
     return _counted_once(more, like)
 
 
-def _counted_once(rows: pl.DataFrame, told: Iterable[pl.DataFrame]) -> dict[int, Said]:
+def _counted_once(rows: pl.DataFrame, told: Iterable[pl.DataFrame]) -> dict[int, RowEffect]:
     """Rows that moved once more: as many are counted as the kind of report has that tells most of them."""
     tally = Tally()
     for one in (row for some in told for row in some.iter_rows(named=True)):
         tally.take(_moved_as(one), one, booked=is_booked(one))
-    made: dict[int, Said] = {}
+    made: dict[int, RowEffect] = {}
     for row in rows.sort("line").iter_rows(named=True):
         tally.take(_moved_as(row), row, booked=False)
         covered = tally.covers(_moved_as(row), row)
-        made[row["line"]] = Said(Effect.NONE.value, again=not covered, otherwise=covered)
+        made[row["line"]] = RowEffect(Effect.NONE.value, again=not covered, otherwise=covered)
         tally.take(_moved_as(row), row, booked=not covered)
     return made
 

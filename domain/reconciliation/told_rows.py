@@ -20,7 +20,7 @@ THERE: Final = (*ANY, "effect", "booked_as", "plain", "line_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RowEffect:
     """What a row is: its effect, whether its report has told the same before, whether another kind tells its money."""
 
     effect: str
@@ -57,7 +57,7 @@ def _movement(row: Row) -> Any:
     return kind_of(row), row["booked_at"], row["payout_reference"]
 
 
-class Told:
+class OneMoney:
     """The rows of one refund, or of what is nobody's under one name, that say that it left: those of this report, and
     what others tell. `backs`: when it came back, by the kind of report that tells so.
 
@@ -112,7 +112,7 @@ class Told:
 class Rows:
     """What the rows of this report are."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: OneMoney) -> None:
         self._told = told
         self._there = [one for one in told.there if proves(one)]
         self._beside = [one for one in told.there if not proves(one)]
@@ -123,9 +123,9 @@ class Rows:
         for row in (*told.here, *told.there, *told.later_here, *told.later_there):
             self._tally.take(row["amount"], row, booked=is_booked(row))
 
-    def said(self) -> dict[int, Said]:
+    def said(self) -> dict[int, RowEffect]:
         """What each row is that proves nothing yet; those are missing that are no rows of parts."""
-        made: dict[int, Said] = {}
+        made: dict[int, RowEffect] = {}
         for row in (*self._told.here, *self._told.later_here):
             if proves(row) or row["_other"]:
                 continue
@@ -136,26 +136,26 @@ class Rows:
                 self._tally.take(row["amount"], row, booked=True)
         return made
 
-    def _of(self, row: Row) -> Said | None:
+    def _of(self, row: Row) -> RowEffect | None:
         own = [one for one in self._parts if alike(row, one)]
         others = [one for one in self._parts if not alike(row, one)]
         if self._told_by(others, row, own):
             self._otherwise.append(row)
-            return Said(Effect.NONE.value, again=False, otherwise=True)
+            return RowEffect(Effect.NONE.value, again=False, otherwise=True)
         if self._fits(row, others):
             part = {**row, "effect": moving(row)}
             self._parts.append(part)
             self._tally.take(row["amount"], part, booked=True)
-            return Said(part["effect"], again=False)
+            return RowEffect(part["effect"], again=False)
         if any(_is_same(row, one) for one in self._there):
-            return Said(Effect.NONE.value, again=False)
+            return RowEffect(Effect.NONE.value, again=False)
         if self._tally.covers(row["amount"], row):
-            return Said(Effect.NONE.value, again=False, otherwise=True)
-        return Said(Effect.NONE.value, again=True) if own else None
+            return RowEffect(Effect.NONE.value, again=False, otherwise=True)
+        return RowEffect(Effect.NONE.value, again=True) if own else None
 
-    def _once_more(self, row: Row) -> Said:
+    def _once_more(self, row: Row) -> RowEffect:
         covered = self._tally.covers(row["amount"], row)
-        return Said(Effect.NONE.value, again=not covered, otherwise=covered)
+        return RowEffect(Effect.NONE.value, again=not covered, otherwise=covered)
 
     def _told_by(self, others: Sequence[Row], row: Row, own: Sequence[Row]) -> bool:
         """Whether other kinds of report tell the money of the row: in an equal row, or all of it in others."""
@@ -215,7 +215,7 @@ def is_booked(row: Row) -> bool:
 
 
 def alike(row: Row, other: Row) -> bool:
-    """Told by one kind of report: another kind may tell the same money as another amount."""
+    """OneMoney by one kind of report: another kind may tell the same money as another amount."""
     return kind_of(row) == kind_of(other)
 
 

@@ -152,12 +152,12 @@ async def test_a_part_that_a_revised_report_has_no_longer_is_missing_again() -> 
     assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
 
 
-async def _again_what_is_marked(shop: Shop, *dates: dict[str, Any]) -> None:
-    """Repeat the dates whose reports are to be read again, as the timetable does; each has one row, the last is now."""
-    for _ in dates:
+async def _again_what_is_marked(shop: Shop, *dates: list[dict[str, Any]]) -> None:
+    """Repeat the dates whose reports are to be read again, as the timetable does; the last is today's."""
+    for _ in range(len(dates) + 1):
         for report in await Report.filter(superseded_at=None).exclude(repeat_since=None):
             days = (report.business_date - today()).days
-            await a_night(shop, dates[days - 1], days=days)
+            await a_night(shop, *dates[days - 1], days=days)
     assert not await Report.filter(superseded_at=None).exclude(repeat_since=None).exists()
 
 
@@ -168,7 +168,7 @@ async def _moved_to_and_fro(order: tuple[int, ...]) -> tuple[int, int, int]:
     rows = [_row(payment, refund, 4_000, ("SUCCEEDED", "RETURNED")[n % 2], 5 * n) for n in range(len(order))]
     for number in order:
         await a_night(shop, rows[number], days=number - len(order) + 1)
-    await _again_what_is_marked(shop, *rows)
+    await _again_what_is_marked(shop, *([row] for row in rows))
     return await _stands(shop)
 
 
@@ -194,10 +194,7 @@ async def test_so_it_is_where_another_kind_of_report_tells_some_of_it_too_at_oth
     nights = [theirs[:1], ours[3:], ours[:1], theirs[2:], ours[1:3], theirs[1:2]]
     for number, rows in enumerate(nights):
         await a_night(shop, *rows, days=number - 5)
-    for _ in range(3):
-        for report in await Report.filter(superseded_at=None).exclude(repeat_since=None):
-            days = (report.business_date - today()).days
-            await a_night(shop, *nights[days + 5], days=days)
+    await _again_what_is_marked(shop, *nights)
     assert await _stands(shop) == (0, 0, 0)
     assert await open_findings() == ["DUPLICATE_LINE", "DUPLICATE_LINE", "RETURNED", "STATUS_MISMATCH"]
 
@@ -241,7 +238,7 @@ async def test_a_part_that_another_kind_of_report_tells_first_is_counted_once() 
     await a_night(shop, _left(payment, refund, 3_000, kind="settled"), days=-2)
     await a_night(shop, rest[0], days=-1)
     await a_night(shop, rest[1])
-    await _again_what_is_marked(shop, *rest)
+    await _again_what_is_marked(shop, *([row] for row in rest))
     assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
 
 
@@ -272,7 +269,7 @@ async def test_what_one_kind_of_report_tells_in_parts_and_another_one_whole_is_c
     ]
     for number in order:
         await a_night(shop, *told[number], days=number - 2)
-    await _again_what_is_marked(shop, *(rows[0] for rows in told))
+    await _again_what_is_marked(shop, *told)
     assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
     await a_night(shop)  # the one that tells it whole is there no longer
     for days in (-2, -1):
@@ -291,10 +288,7 @@ async def test_a_part_that_is_told_no_longer_is_missing_nowhere_while_another_ki
     await a_night(shop, whole)
     for told in ([parts[1 - lost]], parts, []):
         await a_night(shop, *told, days=-1)
-        for _ in range(3):
-            for report in await Report.filter(superseded_at=None).exclude(repeat_since=None):
-                is_today = report.business_date == today()
-                await a_night(shop, *([whole] if is_today else told), days=0 if is_today else -1)
+        await _again_what_is_marked(shop, told, [whole])
         assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
 
 
@@ -311,11 +305,7 @@ async def test_parts_and_what_left_whole_after_they_had_come_back_are_counted_on
     ]
     for number in order:
         await a_night(shop, *nights[number], days=number - 5)
-    for _ in range(6):
-        for report in await Report.filter(superseded_at=None).exclude(repeat_since=None):
-            days = (report.business_date - today()).days
-            await a_night(shop, *nights[days + 5], days=days)
-    assert not await Report.filter(superseded_at=None).exclude(repeat_since=None).exists()
+    await _again_what_is_marked(shop, *nights)
     assert await _stands(shop) == (0, 4_000, -4_000)
     assert "DUPLICATE_LINE" in await open_findings()
 
