@@ -36,7 +36,7 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> pl
     `other_name`: whether a line has another name of the PSE's than the refund's first one.
     """
     proven = settled.filter((pl.col("effect") == Effect.REFUND.value) & pl.col("refund_id").is_not_null())
-    changed = {**_once_more(lines, settled), **_in_parts(lines, settled, other_name)}
+    changed = {**_once_more(lines, settled, other_name), **_in_parts(lines, settled, other_name)}
     made = _changed(lines, changed)
     told = proven.group_by("refund_id").agg(pl.col("amount").sum().alias("_elsewhere"))
     own = pl.col("amount").filter(pl.col("effect") == Effect.REFUND.value).sum().over("refund_id")
@@ -151,7 +151,7 @@ def _by_event(lines: pl.DataFrame, columns: Sequence[str]) -> dict[str, list[Row
     return made
 
 
-def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, RowEffect]:
+def _once_more(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> dict[int, RowEffect]:
     """Rows that do nothing, because another report has the like of them, though what undid that lies between both.
 
     One that is found may be what undid another one: they are sought until there are none. Rows of its own kind of
@@ -160,7 +160,7 @@ def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, RowEffec
     if settled.is_empty():
         return {}
     still = pl.col("effect") == Effect.NONE.value
-    named = lines.filter(_by_name()).select("line", "again", *_MOVEMENT)
+    named = lines.filter(_by_name()).select("line", "again", other_name.alias("_other"), *_MOVEMENT)
     rows = named.filter(still & ~pl.col("again") & pl.col("state").is_in([_LEFT, _RETURNED]))
     proven = settled.filter((pl.col("effect") != Effect.NONE.value) & pl.col("name").is_not_null())
     at = ["payment_id", "name", "state", "booked_at"]
@@ -179,7 +179,8 @@ def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, RowEffec
         found += once_more
         moved = pl.concat([moved, rows.filter(pl.col("line").is_in(once_more)).select(*_MOVEMENT)])
         rows = rows.filter(~pl.col("line").is_in(once_more))
-    again = named.filter(still & pl.col("again"))
+    # What has two names of the PSE's is two movements.
+    again = named.filter(still & pl.col("again") & ~pl.col("_other"))
     more = pl.concat([fresh.filter(pl.col("line").is_in(found)), again])
     if more.is_empty():
         return {}
