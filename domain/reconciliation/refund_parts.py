@@ -65,12 +65,12 @@ def _in_parts(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -
     here = lines.filter(_IS_LEAVING)
     if here.filter(pl.col("effect") == Effect.NONE.value).is_empty():  # so it is where each is told once
         return {}
-    named = here.with_columns(_event(), other_name.alias("_other"))
+    named = here.with_columns(_event())
     undecided = named.filter(pl.col("effect") == Effect.NONE.value)
     there = _by_name_elsewhere(settled, undecided)
     concerned = undecided.join(_several(named, there.filter(_HAS_LEFT)), on="_event", how="semi")
     made: dict[int, RowEffect] = {}
-    for told in _told(lines, there, concerned, (*HERE, "effect", "_other"), other_name):
+    for told in _told(lines, there, concerned, (*HERE, "effect"), other_name):
         made |= Rows(told).said()
     return made
 
@@ -101,7 +101,7 @@ def _by_name_elsewhere(settled: pl.DataFrame, events: pl.DataFrame) -> pl.DataFr
 def _told(
     lines: pl.DataFrame, there: pl.DataFrame, concerned: pl.DataFrame, columns: Sequence[str], other_name: pl.Expr
 ) -> Iterator[OneMoney]:
-    """What this report and others tell of those concerned."""
+    """What this report, under the first of the PSE's names, and others tell of those concerned."""
     if concerned.is_empty():
         return
     ours, theirs = (
@@ -113,7 +113,7 @@ def _told(
         one.filter(pl.col("state") == _RETURNED).select("_event", "kind", "booked_at") for one in (ours, theirs)
     )
     backs = _by_event(back, ("kind", "booked_at"))
-    for event, rows in _by_event(ours.filter(_IS_LEAVING).sort("line"), columns).items():
+    for event, rows in _by_event(ours.filter(_IS_LEAVING & ~pl.col("_other")).sort("line"), columns).items():
         times: defaultdict[str, set[datetime]] = defaultdict(set)
         for one in backs.get(event, ()):
             times[kind_of(one)].add(one["booked_at"])

@@ -127,7 +127,7 @@ class Rows:
         """What each row is that proves nothing yet; those are missing that are no rows of parts."""
         made: dict[int, RowEffect] = {}
         for row in (*self._told.here, *self._told.later_here):
-            if proves(row) or row["_other"]:
+            if proves(row):
                 continue
             said = self._of(row) if row in self._told.here else self._once_more(row)
             if said is not None:
