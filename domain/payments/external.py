@@ -113,11 +113,15 @@ async def _lines_tell(refund: Refund, pse_refund_reference: str) -> bool:
 async def taken_as(payment: Payment, pse_refund_reference: str) -> int | None:
     """How much (minor units) stays taken under that name of the PSE's; None: nothing does."""
     for told in (pse_refund_reference, BY_AMOUNT + pse_refund_reference):
-        name = await current(name_of(payment, told))
-        booked = await booked_as(name)
-        if name in booked and len(booked) == 1:
-            return booked[name]
+        taken = await _stands(await current(name_of(payment, told)))
+        if taken is not None:
+            return taken
     return None
+
+
+async def _stands(name: str) -> int | None:
+    booked = await booked_as(name)
+    return booked[name] if name in booked and len(booked) == 1 else None
 
 
 async def give_unnamed_to(refund: Refund, cause: Cause) -> None:
@@ -192,6 +196,18 @@ async def untell(payment: Payment, told: str, said: str, cause: Cause, *, replac
         for each in {told, name}:
             await findings.close(payment.merchant_id, names.money(kind, each), said)
     return True
+
+
+async def restate(payment: Payment, known: KnownRefund, said: str, cause: Cause) -> None:
+    """Book with this amount what stands under that name with another one. `said`: why.
+
+    Inside the caller's transaction, which holds the payment's lock.
+    """
+    told = name_of(payment, known.reference)
+    if await _stands(await current(told)) not in (None, known.amount.minor_units) and await untell(
+        payment, told, said, cause, replaced=True
+    ):
+        await book(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
 
 
 async def take_again(payment: Payment, told: str, amount: int, cause: Cause) -> None:

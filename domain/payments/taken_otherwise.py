@@ -27,7 +27,8 @@ _AGREED: Final = findings.closing(f"""SELECT f.id, $5::text AS said
         JOIN reports r ON r.id = l.report_id WHERE l.payment_id = p.id AND l.voided_at IS NULL
           AND r.superseded_at IS NULL AND l.type = 'REFUND' AND l.state = 'SUCCEEDED' AND NOT l.by_amount
           AND l.refund_id IS NULL AND coalesce(l.reference, l.pse_refund_reference) = f.detail ->> 'reference'
-          AND l.amount IS DISTINCT FROM (SELECT e.amount FROM ledger_entries e WHERE e.payment_id = p.id
+        HAVING coalesce(sum(l.amount) FILTER (WHERE l.effect = 'TAKEN'), max(l.amount)) <> (
+          SELECT e.amount FROM ledger_entries e WHERE e.payment_id = p.id
             AND e.entry = 'TAKEN' AND $2 || split_part(e.cause, $4, 1) = f.fingerprint ORDER BY e.id DESC LIMIT 1)))
       OR (starts_with(f.fingerprint, $3) AND (f.detail ->> 'listed')::bigint = (
         SELECT e.amount FROM ledger_entries e WHERE e.payment_id = p.id AND e.entry = 'TAKEN'
@@ -43,7 +44,7 @@ async def of_lines(connection: Connection, run: ReconciliationRun, lines: pl.Dat
         & pl.col("refund_id").is_null()
         & ~pl.col("by_amount")
         & ~pl.col("again")
-    ).with_columns(told=pl.coalesce("reference", "pse_refund_reference"))
+    ).with_columns(told=pl.coalesce("reference", "pse_refund_reference"), said=pl.coalesce("taken_told", "amount"))
     booked = await _booked([UUID(one) for one in named["payment_id"].unique()])
     payments = {one.id: one for one in await Payment.filter(id__in=list({payment for payment, _ in booked}))}
     found = []
@@ -51,8 +52,8 @@ async def of_lines(connection: Connection, run: ReconciliationRun, lines: pl.Dat
         payment = payments.get(UUID(row["payment_id"]))
         name = external.name_of(payment, row["told"]) if payment is not None else ""
         known = booked.get((UUID(row["payment_id"]), name))
-        if payment is not None and known not in (None, row["amount"]):
-            found.append(_found(payment, _BY_LINE + name, row["told"], "report", row["amount"], known, run.id))
+        if payment is not None and known not in (None, row["said"]):
+            found.append(_found(payment, _BY_LINE + name, row["told"], "report", row["said"], known, run.id))
     return found
 
 
@@ -80,13 +81,16 @@ async def of_listing(payment: Payment, listed: Sequence[KnownRefund]) -> None:
 
 
 async def _booked(payment_ids: Sequence[UUID]) -> Mapping[tuple[UUID, str], int]:
-    """How much (minor units) of these payments is booked as taken under each name, where it was not ours after all."""
+    """How much (minor units) of these payments is booked as taken under each name, where it was not ours after all.
+
+    Of what came back, whatever was booked, its return says what it was.
+    """
     if not payment_ids:
         return {}
     found = await rows(
         "SELECT t.payment_id, split_part(t.cause, $2, 1) AS name, t.amount FROM ledger_entries t "
         "WHERE t.payment_id = ANY($1) AND t.entry = 'TAKEN' AND NOT EXISTS (SELECT 1 FROM ledger_entries o "
-        "  WHERE o.cause = ANY(ARRAY[t.cause || '/ours', t.cause || '/void'])) ORDER BY t.id",
+        "  WHERE o.cause = ANY(ARRAY[t.cause || '/back', t.cause || '/ours', t.cause || '/void'])) ORDER BY t.id",
         list(payment_ids),
         external.AGAIN,
     )

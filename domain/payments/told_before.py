@@ -13,7 +13,7 @@ from domain.cause import Cause
 from domain.findings.findings import FindingKind
 from domain.models import Payment, Report
 from domain.money import Money
-from domain.payments import chargebacks, external, orders, unnamed
+from domain.payments import chargebacks, external, in_rows, orders, unnamed
 from domain.payments.chargeback_facts import TYPES
 from domain.platform.database import execute, rows
 from domain.pse.vocabulary import Declined, KnownRefund, Succeeded
@@ -96,9 +96,19 @@ async def _repeat(reports: set[UUID]) -> None:
 
 def _refunds(payment: Payment, lines: Sequence[Mapping[str, Any]]) -> list[KnownRefund]:
     """What left, and then what came back of it, under the names by which the night books it."""
-    left = [line for line in lines if line["state"] == "SUCCEEDED"]
+    left = _whole([line for line in lines if line["state"] == "SUCCEEDED"])
     back = [line for line in lines if line["state"] in ("FAILED", "RETURNED")]
     return [_known(payment, line) for line in (*left, *back)]
+
+
+def _whole(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """One for each name, of all that its rows tell; what has none is as it is told."""
+    named: dict[str, list[Mapping[str, Any]]] = {}
+    for line in lines:
+        if not line["by_amount"]:
+            named.setdefault(line["reference"] or line["pse_refund_reference"], []).append(line)
+    together = [{**some[0], "amount": in_rows.whole(some)} for some in named.values()]
+    return [*together, *(line for line in lines if line["by_amount"])]
 
 
 def _unpaired(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -7,13 +7,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
 from domain.cause import Cause
+from domain.findings import findings, names
 from domain.findings.findings import FindingKind
 from domain.models import Payment
 from domain.payments import external, witnessed
 from domain.platform.database import rows, transaction
 from domain.pse.vocabulary import Declined, KnownRefund, Succeeded
+
+_NAMED: Final = "A report tells of it under a name."
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,12 @@ async def gone_from_line(payment: Payment, known: KnownRefund, wanted: int, caus
             > wanted
         ):
             gone = replace(known, outcome=Declined("RETURNED", "The report says that the money came back."))
-            await external.book(payment, gone, FindingKind.MISSING_IN_LEDGER, cause)
+            name = await external.current(external.name_of(payment, known.reference))
+            if await external.book(payment, gone, FindingKind.MISSING_IN_LEDGER, cause) and await told_by_name(
+                payment, known.amount.minor_units, ()
+            ):
+                for kind in (FindingKind.MISSING_IN_LEDGER, FindingKind.BANK_INITIATED):
+                    await findings.close(payment.merchant_id, names.money(kind, name), _NAMED)
 
 
 async def from_listing(payment: Payment, listed: Sequence[KnownRefund], cause: Cause) -> None:

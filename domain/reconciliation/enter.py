@@ -12,7 +12,7 @@ from domain.findings.findings import FindingKind
 from domain.models import Connection, Payment, ReconciliationRun
 from domain.models.settlements import Effect
 from domain.money import Money
-from domain.payments import external, unnamed
+from domain.payments import external, in_rows, unnamed
 from domain.platform import bell
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import Accepted, Declined, KnownRefund, Outcome, Returned, Succeeded
@@ -31,8 +31,9 @@ async def enter(
 ) -> None:
     """Only what differs, not the report: each line in a transaction of its own, safe to repeat."""
     refund_lines = matched.filter((pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null())
-    await _learn_names(refund_lines, cause)
-    unknown = refund_lines.filter(pl.col("refund_id").is_null() & pl.col("nameless").is_null())
+    told = _whole(refund_lines)
+    await _learn_names(told, cause)
+    unknown = told.filter(pl.col("refund_id").is_null() & pl.col("nameless").is_null())
     # That it left comes before that it came back, whatever the order of the file: nothing can come back first.
     ordered = unknown.sort(pl.col("state").is_in(["FAILED", "RETURNED"]), maintain_order=True)
     await _book_unknown(ordered.filter(~pl.col("by_amount")), cause)
@@ -47,6 +48,22 @@ async def enter(
         if row["refund_state"] not in AT_THE_PSE and not _both_unpaid(row):
             await findings.open_finding(compare.of_status(connection, run, row))
         await record(UUID(row["refund_id"]), _outcome(row), Source(Door.REPORT), cause)
+
+
+def _whole(refund_lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines; of what left without a refund of ours, all rows of one name as one of all that they tell."""
+    nobodys = pl.col("refund_id").is_null() & ~pl.col("by_amount") & (pl.col("state") == "SUCCEEDED")
+    named = refund_lines.filter(nobodys).with_columns(_name=pl.coalesce("reference", "pse_refund_reference"))
+    several = named.filter(pl.col("amount").n_unique().over("payment_id", "_name") > 1)
+    if several.is_empty():  # so are most reports
+        return refund_lines
+    whole = {
+        some["line"][0]: in_rows.whole(some.to_dicts())
+        for _, some in several.group_by("payment_id", "_name", maintain_order=True)
+    }
+    line = pl.col("line")
+    rest = refund_lines.filter(~line.is_in(several["line"].to_list()) | line.is_in(list(whole)))
+    return rest.with_columns(amount=line.replace_strict(whole, default=pl.col("amount"), return_dtype=pl.Int64))
 
 
 async def _book_unknown(lines: pl.DataFrame, cause: Cause) -> None:

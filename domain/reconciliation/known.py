@@ -91,7 +91,7 @@ _MOVED: Final = f"""SELECT count(*) AS reports, count(superseded_at) AS supersed
     (SELECT count(*) FROM ({_TAKEN}) e WHERE e.connection_id = $1) AS taken
   FROM reports WHERE connection_id = $1 AND name <> $2"""  # noqa: S608
 _TOLD: Final = "SELECT 1 FROM told_payments t WHERE t.id = p.id"
-_RULES: Final = 7  # of the match: another number, and every report is matched anew
+_RULES: Final = 8  # of the match: another number, and every report is matched anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +104,16 @@ class Known:
     suspense: pl.DataFrame  # reconciliation/nameless.SUSPENSE_SCHEMA
 
     def without(self, given_up: Sequence[int]) -> "Known":
-        """The same without these lines (ids) of other reports."""
+        """The same without what these lines (ids) of other reports do.
+
+        Rows of refunds by name are told all the same (told_rows), but for plain ones, whose very row is told here.
+        """
         if not given_up:
             return self
-        return replace(self, settled=self.settled.filter(~pl.col("line_id").is_in(given_up)))
+        gone = pl.col("line_id").is_in(given_up)
+        told = (pl.col("type") == "REFUND") & ~pl.col("by_amount") & ~pl.col("plain")
+        nothing = {name: pl.when(gone).then(pl.lit("NONE")).otherwise(name) for name in ("effect", "booked_as")}
+        return replace(self, settled=self.settled.filter(~gone | told).with_columns(**nothing))
 
 
 class BooksState:

@@ -187,14 +187,15 @@ def _orders(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
 def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     """The matched lines with `effect`, given what other valid reports have settled already.
 
-    `came_of`: how much (minor units) of the same had left, of what came back by name. `again`: the report
-    has told the same before, so the line does nothing. `first_name`: the PSE's name under which reports of this kind
+    `came_of`: how much (minor units) of the same had left, of what came back by name. `taken_told`: how much all
+    reports tell to have left of what is nobody's under the name of the line. `again`: the report has told the same
+    before, so the line does nothing. `first_name`: the PSE's name under which reports of this kind
     have told the refund of the line first; under another name it is another movement, and so `again`, too.
     `refund_told`, `otherwise`: refund_parts.
     """
     refunds = matched.filter(pl.col("type") == "REFUND")
     if refunds.is_empty():
-        none = {name: pl.lit(None, pl.Int64) for name in ("came_of", "refund_told")}
+        none = {name: pl.lit(None, pl.Int64) for name in ("came_of", "refund_told", "taken_told")}
         none |= {"first_name": pl.lit(None, pl.String), "otherwise": pl.lit(value=False)}
         return matched.with_columns(effect=_EFFECT_OF_OTHERS, again=_AGAIN_OF_OTHERS, **none)
     made = _of_refunds(refunds, settled).select("line", "effect", "again", "otherwise", *_TOLD_OF_REFUNDS)
@@ -203,7 +204,7 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-_TOLD_OF_REFUNDS: Final = ("came_of", "refund_told", "first_name")
+_TOLD_OF_REFUNDS: Final = ("came_of", "refund_told", "taken_told", "first_name")
 _EFFECT_OF_OTHERS: Final = pl.coalesce("capture", pl.lit(Effect.NONE.value))
 _AGAIN_OF_OTHERS: Final = pl.col("capture_again").fill_null(value=False)
 
@@ -223,13 +224,12 @@ def _of_refunds(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     made = joined.lazy().with_columns(here, (gone & pl.col("name").is_not_null()).alias("_gone"))
     made = made.with_columns(_effect().alias("effect"), paid_otherwise.alias("_paid_otherwise"))
     made = made.with_columns((_again() | _OF_ANOTHER_NAME | pl.col("_paid_otherwise")).alias("again"))
-    taken = _taken_of(settled).lazy()
-    made = made.join(taken, on=["payment_id", "name"], how="left", maintain_order="left").with_columns(_came_of())
     once = pl.when("again").then(pl.lit(Effect.NONE.value)).otherwise(pl.col("effect"))
     dropped = [f"_{by}_{effect}" for by in ("name", "refund") for effect in Effect]
-    helping = ("_here", "_gone", "_taken", "_paid_otherwise", "name")
+    helping = ("_here", "_gone", "_paid_otherwise", "name")
     whole = made.with_columns(once.alias("effect")).collect(engine="in-memory")
-    return refund_parts.place(whole, settled, _OF_ANOTHER_NAME).drop(*helping, *dropped)
+    placed = refund_parts.place(whole, settled, _OF_ANOTHER_NAME)
+    return _with_sums(placed, settled).drop(*helping, *dropped)
 
 
 def _with_had(lines: pl.DataFrame, settled: pl.DataFrame, by: str, index: list[str]) -> pl.DataFrame:
@@ -272,24 +272,24 @@ def _in_another_payout(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.Series:
     return otherwise & lines["nameless"].is_null()
 
 
-def _taken_of(settled: pl.DataFrame) -> pl.DataFrame:
-    """How much other reports say was taken, per name."""
-    taken = settled.drop_nulls(["payment_id", "name"]).filter(pl.col("effect") == Effect.TAKEN.value)
-    return taken.group_by("payment_id", "name").agg(pl.col("amount").first().alias("_taken"))
-
-
-def _came_of() -> pl.Expr:
-    effect = pl.col("effect")
-    here = pl.col("amount").filter(effect == Effect.TAKEN.value).first().over("payment_id", "name")
-    return (
-        pl.when(pl.col("by_amount"))
-        .then(None)
-        .when(effect == Effect.RETURN.value)
+def _with_sums(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
+    """The lines with `came_of` and `taken_told`."""
+    of_name, is_taken = ["payment_id", "name"], pl.col("effect") == Effect.TAKEN.value
+    elsewhere = settled.drop_nulls(of_name).filter(is_taken)
+    told = elsewhere.group_by(of_name).agg(pl.col("amount").sum().alias("_taken"), pl.col("amount").alias("_rows"))
+    joined = lines.join(told, on=of_name, how="left", maintain_order="left")
+    here = pl.col("amount").filter(is_taken).sum().over(of_name)
+    taken = pl.col("_taken").fill_null(0) + here
+    sums = joined.with_columns(pl.when(~pl.col("by_amount") & (taken > 0)).then(taken).alias("_taken"))
+    is_told = is_taken | pl.col("otherwise") | pl.col("amount").is_in(pl.col("_rows")).fill_null(value=False)
+    nobodys = pl.col("refund_id").is_null() & (pl.col("state") == "SUCCEEDED")
+    return sums.with_columns(
+        came_of=pl.when(pl.col("effect") == Effect.RETURN.value)
         .then(pl.col("refund_amount"))
-        .when(effect == Effect.TAKEN_BACK.value)
-        .then(pl.coalesce("_taken", here))
-        .alias("came_of")
-    )
+        .when(pl.col("effect") == Effect.TAKEN_BACK.value)
+        .then("_taken"),
+        taken_told=pl.when(nobodys).then(pl.when(is_told).then("_taken").otherwise("amount")),
+    ).drop("_taken", "_rows")
 
 
 _OUT: Final = (Effect.REFUND.value, Effect.TAKEN.value)

@@ -8,7 +8,7 @@ import polars as pl
 
 from domain.models import Connection
 from domain.payments import chargeback_proofs
-from domain.reconciliation import exponents, progress
+from domain.reconciliation import exponents, progress, refund_parts
 from domain.reconciliation.enter import gives_work, news
 from domain.reconciliation.known import BooksState, Known
 from domain.reconciliation.match import match, with_effects
@@ -55,8 +55,8 @@ def of_parts(
 ) -> MatchedLines:
     """Match each part with what is known of its payments. `folder`: where they are kept; None: in memory.
 
-    `replacing`: whether they take the place of plain lines of other reports (plain_lines). `state`: each part is
-    added to it, since it is being read.
+    `replacing`: whether they take the place of lines of other reports (plain_lines, refund_parts). `state`: each part
+    is added to it, since it is being read.
     """
     lines, given_up = Frames(folder), list[int]()
     said: list[Standing] = []
@@ -72,9 +72,12 @@ def of_parts(
 
 
 def _matched(lines: pl.DataFrame, known: Known, *, replacing: bool) -> tuple[pl.DataFrame, list[int]]:
-    """The lines as they match, without the plain lines of other reports whose place they take; the ids of those."""
+    """The lines as they match, without the lines of other reports whose place they take; the ids of those."""
     matched = match(lines, known.payments, known.refunds, known.settled, known.suspense)
-    given_up = plain_lines.given_up(known.settled, matched)["line_id"].to_list() if replacing else []
+    if not replacing:
+        return matched, []
+    plain = plain_lines.given_up(known.settled, matched)["line_id"].to_list()
+    given_up = [*plain, *set(refund_parts.giving_way(matched, known.settled)).difference(plain)]
     if not given_up:
         return matched, []
     left = known.without(given_up)

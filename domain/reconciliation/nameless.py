@@ -156,11 +156,16 @@ def _given_as_returned(
         taken = suspense.select(*GROUP, pl.col("suspense_open").clip(lower_bound=0).alias("_explained"))
         unowned = left.filter(pl.col("refund_id").is_null())
         here = unowned.group_by(GROUP).agg(pl.len().cast(pl.Int64).alias("_explained"))
-        return nobodys.together(taken, here, nobodys.told_again(rest, settled))
+        return nobodys.together(taken, here, again)
 
-    given = _alone(
-        rest, paid.filter(pl.col("refund_state") == "SUCCEEDED"), explained, whoever_can_be_asked=True
-    ).with_columns(_unclear=pl.col("refund_id").is_null() & (pl.col("_candidates").fill_null(0) > 0))
+    again = nobodys.told_again(rest, settled)
+    given = _alone(rest, paid.filter(pl.col("refund_state") == "SUCCEEDED"), explained, whoever_can_be_asked=True).join(
+        again.rename({"_explained": "_again_told"}), on=GROUP, how="left"
+    )
+    # Another kind of report has told as many returns: they are those.
+    told = pl.col("_again_told").fill_null(0) >= pl.col("refund_id").is_null().sum().over(GROUP)
+    possible = pl.col("refund_id").is_null() & (pl.col("_candidates").fill_null(0) > 0)
+    given = given.with_columns(_unclear=possible & ~told).drop("_again_told")
     return pl.concat([known.filter(pl.col("refund_id").is_not_null()), given, others], how="diagonal")
 
 

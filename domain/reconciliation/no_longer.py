@@ -67,10 +67,11 @@ _BACK: Final = _OVER.format(
     "AMOUNT_MISMATCH",
     "p.id = f.payment_id AND starts_with(f.fingerprint, 'amount/back/' || p.id || '/') "
     "AND NOT EXISTS (SELECT 1 FROM settlement_lines l JOIN settlement_lines o ON o.payment_id = l.payment_id "
-    "  AND o.effect = 'TAKEN' AND o.voided_at IS NULL AND o.amount <> l.amount "
+    "  AND o.effect = 'TAKEN' AND o.voided_at IS NULL "
     "  AND coalesce(o.reference, o.pse_refund_reference) = coalesce(l.reference, l.pse_refund_reference) "
     "  WHERE l.payment_id = p.id AND l.effect = 'TAKEN_BACK' AND l.voided_at IS NULL "
-    "  AND f.fingerprint = format('amount/back/%s/%s', p.id, coalesce(l.reference, l.pse_refund_reference)))",
+    "  AND f.fingerprint = format('amount/back/%s/%s', p.id, coalesce(l.reference, l.pse_refund_reference)) "
+    "  GROUP BY l.id, l.amount HAVING sum(o.amount) <> l.amount)",
 )
 # Captures of another sum: none is told, or what is told is what was captured, and no kind of report tells of more. A
 # part that is told twice is one, unless both are proven (captures).

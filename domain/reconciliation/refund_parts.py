@@ -1,48 +1,30 @@
-"""A refund that is told in several rows, by its name: rows that add up to its amount settle it, and no row beyond does.
+"""Money that is told in several rows under one name: which rows of a report are parts of it, and which have moved more.
 
 A part is under the same name of the PSE's, and of another amount than the parts before: a row of the same amount may be
-the same row told again. Another kind of report may tell the same money in other rows: its row is a part only where it
-tells the parts of the others, too, or makes the refund whole; and where the others tell all of it, its rows are that
-money, however it cuts it. What left, or came back, a second time under its name is told from the same row by its time
-alone: what undid the first lies between both. Such rows are in SUSPENSE, with a finding.
+the same row told again. Another kind of report may tell the same money in other rows: told_rows says whose rows count.
+What left, or came back, a second time under its name is told from the same row by its time alone: what undid the first
+lies between both. Such rows, and those beyond a refund's amount, are in SUSPENSE, with a finding.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
 
 from domain.models.settlements import BookedAs, Effect
+from domain.reconciliation.told_rows import HERE, THERE, OneMoney, Row, RowEffect, Rows, Tally, is_booked, kind_of
 
 _LEFT, _RETURNED = "SUCCEEDED", "RETURNED"
 _KEYS: Final = ("refund_id", "payment_id", "name")
 _HAS_LEFT: Final = pl.col("state") == _LEFT
-_MOVEMENT: Final = ("effect", "state", "kind", "booked_at", "amount", *_KEYS)
-_HERE: Final = (
-    "line",
-    "amount",
-    "refund_amount",
-    "kind",
-    "booked_at",
-    "payout_reference",
-    "effect",
-    "_other",
-    "settled_net",
-)
+_MOVEMENT: Final = ("effect", "state", "kind", "booked_at", "payout_reference", "amount", *_KEYS)
 _KIND: Final = pl.col("kind").str.to_lowercase()
-_THERE: Final = ("amount", "kind", "booked_at", "payout_reference", "effect", "plain")
-_Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What a row is: its effect, whether its report has told the same before, whether another kind tells its money."""
-
-    effect: str
-    again: bool
-    otherwise: bool = False
+def _by_name() -> pl.Expr:
+    return ~pl.col("by_amount") & pl.col("nameless").is_null()
 
 
 def place(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> pl.DataFrame:
@@ -54,7 +36,7 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> pl
     `other_name`: whether a line has another name of the PSE's than the refund's first one.
     """
     proven = settled.filter((pl.col("effect") == Effect.REFUND.value) & pl.col("refund_id").is_not_null())
-    changed = {**_once_more(lines, settled), **_in_parts(lines, settled, other_name)}
+    changed = {**_once_more(lines, settled, other_name), **_in_parts(lines, settled, other_name)}
     made = _changed(lines, changed)
     told = proven.group_by("refund_id").agg(pl.col("amount").sum().alias("_elsewhere"))
     own = pl.col("amount").filter(pl.col("effect") == Effect.REFUND.value).sum().over("refund_id")
@@ -63,7 +45,7 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> pl
     return sums.with_columns(refund_told=whole).drop("_elsewhere")
 
 
-def _changed(lines: pl.DataFrame, changed: Mapping[int, _Said]) -> pl.DataFrame:
+def _changed(lines: pl.DataFrame, changed: Mapping[int, RowEffect]) -> pl.DataFrame:
     """The lines, of which some (their numbers) are this."""
     if not changed:
         return lines.with_columns(otherwise=pl.lit(value=False))
@@ -78,109 +60,98 @@ def _changed(lines: pl.DataFrame, changed: Mapping[int, _Said]) -> pl.DataFrame:
     )
 
 
-def _by_name() -> pl.Expr:
-    return ~pl.col("by_amount") & pl.col("nameless").is_null()
+def _in_parts(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> dict[int, RowEffect]:
+    """Of what is told in rows of several amounts: what each row is that proves nothing yet. They are few."""
+    here = lines.filter(_IS_LEAVING)
+    if here.filter(pl.col("effect") == Effect.NONE.value).is_empty():  # so it is where each is told once
+        return {}
+    named = here.with_columns(_event())
+    undecided = named.filter(pl.col("effect") == Effect.NONE.value)
+    there = _by_name_elsewhere(settled, undecided)
+    concerned = undecided.join(_several(named, there.filter(_HAS_LEFT)), on="_event", how="semi")
+    made: dict[int, RowEffect] = {}
+    for told in _told(lines, there, concerned, (*HERE, "effect"), other_name):
+        made |= Rows(told).said()
+    return made
 
 
-def _in_parts(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> dict[int, _Said]:
-    """Of refunds of which a row tells less than their amount: what each further row is. They are few."""
-    ours = _by_name() & _HAS_LEFT & pl.col("refund_id").is_not_null() & ~pl.col("refund_by_bank")
-    named = lines.filter(ours.fill_null(value=False)).with_columns(other_name.alias("_other"))
-    there = settled.filter((pl.col("type") == "REFUND") & _HAS_LEFT & pl.col("refund_id").is_not_null())
+def giving_way(matched: pl.DataFrame, settled: pl.DataFrame) -> list[int]:
+    """Rows (ids) of other reports that give way to rows of this one (reconciliation/match), which tell the same money.
+
+    `settled`: what other valid reports have.
+    """
+    proving = pl.col("effect").is_in([Effect.REFUND.value, Effect.TAKEN.value]) & ~pl.col("by_amount")
+    if settled.filter(proving).is_empty():
+        return []
+    lines = matched.filter(pl.col("type") == "REFUND").with_columns(
+        name=pl.coalesce("reference", "pse_refund_reference")
+    )
+    named = lines.filter(_IS_LEAVING & ~_OF_ANOTHER).with_columns(_event())
+    there = _by_name_elsewhere(settled, named)
+    others = there.filter(proving).select("_event", _amount="amount")
+    other = named.join(others, on="_event").filter(pl.col("amount") != pl.col("_amount"))
+    return [one for told in _told(lines, there, other, HERE, _OF_ANOTHER) for one in told.giving_way()]
+
+
+def _by_name_elsewhere(settled: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    by_name = (pl.col("type") == "REFUND") & (pl.col("refund_id").is_not_null() | ~pl.col("by_amount"))
+    return settled.filter(by_name).with_columns(_event()).join(events, on="_event", how="semi")
+
+
+def _told(
+    lines: pl.DataFrame, there: pl.DataFrame, concerned: pl.DataFrame, columns: Sequence[str], other_name: pl.Expr
+) -> Iterator[OneMoney]:
+    """What this report, under the first of the PSE's names, and others tell of those concerned."""
+    if concerned.is_empty():
+        return
+    ours, theirs = (
+        one.join(concerned, on="_event", how="semi")
+        for one in (lines.filter(_by_name()).with_columns(_event(), other_name.alias("_other")), there)
+    )
+    before = _by_event(theirs.filter(_HAS_LEFT), THERE)
+    back = pl.concat(
+        one.filter(pl.col("state") == _RETURNED).select("_event", "kind", "booked_at") for one in (ours, theirs)
+    )
+    backs = _by_event(back, ("kind", "booked_at"))
+    for event, rows in _by_event(ours.filter(_IS_LEAVING & ~pl.col("_other")).sort("line"), columns).items():
+        times: defaultdict[str, set[datetime]] = defaultdict(set)
+        for one in backs.get(event, ()):
+            times[kind_of(one)].add(one["booked_at"])
+        yield OneMoney(rows, before.get(event, []), {kind: sorted(some) for kind, some in times.items()})
+
+
+_BY_BANK: Final = pl.col("refund_by_bank").fill_null(value=False)
+_IS_LEAVING: Final = (_by_name() & _HAS_LEFT & ~_BY_BANK).fill_null(value=False)
+# Under another name of the PSE's than the refund has.
+_OF_ANOTHER: Final = (pl.col("refund_pse_reference") != pl.col("pse_refund_reference")).fill_null(value=False)
+
+
+def _event() -> pl.Expr:
+    """What a row by name is about: a refund of ours, or what has its name."""
+    of_name = pl.concat_str("payment_id", pl.lit("/"), "name")
+    return pl.coalesce("refund_id", of_name).alias("_event")
+
+
+def _several(named: pl.DataFrame, there: pl.DataFrame) -> pl.DataFrame:
+    """What is told in rows of several amounts: less than the refund by a row of this report, or by one that proves it
+    elsewhere; of nobody's, which has no amount of its own, two amounts.
+    """
     less = pl.col("amount") < pl.col("refund_amount")
-    amounts = named.select("refund_id", "refund_amount").unique("refund_id")
-    proven = there.filter(pl.col("effect") == Effect.REFUND.value).join(amounts, on="refund_id")
-    partial = pl.concat(one.filter(less).select("refund_id") for one in (named, proven))
-    # Most nights all of a refund's rows are parts already, or none is one.
-    undecided = named.filter(pl.col("effect") != Effect.REFUND.value).join(partial, on="refund_id", how="semi")
-    here = _by_refund(named.join(undecided, on="refund_id", how="semi").sort("line"), _HERE)
-    before = _by_refund(there.join(undecided, on="refund_id", how="semi"), _THERE)
-    made: dict[int, _Said] = {}
-    for refund_id, rows in here.items():
-        made |= _OneRefund(rows, before.get(refund_id, [])).said()
+    amounts = named.select("_event", "refund_amount").drop_nulls().unique("_event")
+    proven = there.filter(pl.col("effect") == Effect.REFUND.value).join(amounts, on="_event")
+    nobodys = pl.concat(one.filter(pl.col("refund_id").is_null()).select("_event", "amount") for one in (named, there))
+    two = nobodys.group_by("_event").agg(pl.col("amount").n_unique()).filter(pl.col("amount") > 1)
+    return pl.concat([named.filter(less).select("_event"), proven.filter(less).select("_event"), two.select("_event")])
+
+
+def _by_event(lines: pl.DataFrame, columns: Sequence[str]) -> dict[str, list[Row]]:
+    made: dict[str, list[Row]] = {}
+    for row in lines.select("_event", *columns).iter_rows(named=True):
+        made.setdefault(row["_event"], []).append(row)
     return made
 
 
-def _by_refund(lines: pl.DataFrame, columns: Sequence[str]) -> dict[str, list[_Row]]:
-    made: dict[str, list[_Row]] = {}
-    for row in lines.select("refund_id", *columns).iter_rows(named=True):
-        made.setdefault(row["refund_id"], []).append(row)
-    return made
-
-
-class _OneRefund:
-    """The rows of one refund: those of this report, and what other reports tell, be it without any effect."""
-
-    def __init__(self, here: Sequence[_Row], there: Sequence[_Row]) -> None:
-        self._here = here
-        self._there = [one for one in there if _proves(one)]
-        self._beside = [one for one in there if not _proves(one)]
-        self._parts = [*self._there, *(row for row in here if _proves(row))]
-        self._otherwise: list[_Row] = []  # rows of this report whose money another kind tells
-
-    def said(self) -> dict[int, _Said]:
-        """What each row is that proves nothing yet; those are missing that are no rows of parts."""
-        made: dict[int, _Said] = {}
-        for row in self._here:
-            if not _proves(row) and not row["_other"] and (said := self._of(row)) is not None:
-                made[row["line"]] = said
-        return made
-
-    def _of(self, row: _Row) -> _Said | None:
-        own = [one for one in self._parts if _alike(row, one)]
-        others = [one for one in self._parts if not _alike(row, one)]
-        if self._told_by(others, row, own):
-            self._otherwise.append(row)
-            return _Said(Effect.NONE.value, again=False, otherwise=True)
-        if self._fits(row, others):
-            self._parts.append(row)
-            return _Said(Effect.REFUND.value, again=False)
-        if not own:
-            return None
-        return _Said(Effect.NONE.value, not any(_is_same(row, one) for one in self._there))
-
-    def _told_by(self, others: Sequence[_Row], row: _Row, own: Sequence[_Row]) -> bool:
-        """Whether other kinds of report tell the money of the row: in an equal row, or all of the refund in others."""
-        before = [one["amount"] for one in self._otherwise if _alike(row, one)]
-        if row["amount"] in before or any(one["amount"] == row["amount"] for one in own):
-            return False
-        if any(one["amount"] == row["amount"] for one in others):
-            return True
-        if row["settled_net"] is not None and any(one.get("plain") for one in others):
-            return False  # they do not tell its fee and taxes
-        whole = sum(one["amount"] for one in others) == row["refund_amount"]
-        beside = {(one["amount"], one["booked_at"]) for one in self._beside if _alike(row, one)}
-        told = sum(before) + sum(amount for amount, _ in beside - {(row["amount"], row["booked_at"])})
-        return bool(whole and told + row["amount"] <= row["refund_amount"])
-
-    def _fits(self, row: _Row, others: Sequence[_Row]) -> bool:
-        told = sum(one["amount"] for one in self._parts) + row["amount"]
-        if not self._parts or told > row["refund_amount"] or any(one["amount"] == row["amount"] for one in self._parts):
-            return False
-        mine = {one["amount"] for one in (*self._otherwise, *self._beside) if _alike(row, one)}
-        return bool(told == row["refund_amount"] or all(one["amount"] in mine for one in others))
-
-
-def _proves(row: _Row) -> bool:
-    return bool(row["effect"] == Effect.REFUND.value)
-
-
-def _alike(row: _Row, other: _Row) -> bool:
-    """Told by one kind of report: another kind may tell the same money as another amount."""
-    return bool(_kind_of(row) == _kind_of(other))
-
-
-def _kind_of(row: _Row) -> str:
-    return str(row["kind"] or "").lower()  # one PSE's files have it in small letters and in others
-
-
-def _is_same(row: _Row, other: _Row) -> bool:
-    """One row that two files have: a part that another file has told, of the same payout as far as both say it."""
-    payouts = {row["payout_reference"], other["payout_reference"]} - {None}
-    return _alike(row, other) and len(payouts) < 2 and all(row[name] == other[name] for name in ("amount", "booked_at"))
-
-
-def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, _Said]:
+def _once_more(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> dict[int, RowEffect]:
     """Rows that do nothing, because another report has the like of them, though what undid that lies between both.
 
     One that is found may be what undid another one: they are sought until there are none. Rows of its own kind of
@@ -189,7 +160,7 @@ def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, _Said]:
     if settled.is_empty():
         return {}
     still = pl.col("effect") == Effect.NONE.value
-    named = lines.filter(_by_name()).select("line", "again", *_MOVEMENT)
+    named = lines.filter(_by_name()).select("line", "again", other_name.alias("_other"), *_MOVEMENT)
     rows = named.filter(still & ~pl.col("again") & pl.col("state").is_in([_LEFT, _RETURNED]))
     proven = settled.filter((pl.col("effect") != Effect.NONE.value) & pl.col("name").is_not_null())
     at = ["payment_id", "name", "state", "booked_at"]
@@ -204,30 +175,35 @@ def _once_more(lines: pl.DataFrame, settled: pl.DataFrame) -> dict[int, _Said]:
     )
     same, passive = pl.concat([moved.filter(~still), beside]), pl.concat([rows.select(*_MOVEMENT), beside])
     fresh, found = rows, list[int]()
-    while more := _between(rows, same, moved, passive):
-        found += more
-        moved = pl.concat([moved, rows.filter(pl.col("line").is_in(more)).select(*_MOVEMENT)])
-        rows = rows.filter(~pl.col("line").is_in(more))
-    told = elsewhere.filter(pl.col("booked_as") == BookedAs.UNEXPLAINED.value)
-    return _counted_once(fresh.filter(pl.col("line").is_in(found)), told) if found else {}
+    while once_more := _between(rows, same, moved, passive):
+        found += once_more
+        moved = pl.concat([moved, rows.filter(pl.col("line").is_in(once_more)).select(*_MOVEMENT)])
+        rows = rows.filter(~pl.col("line").is_in(once_more))
+    # What has two names of the PSE's is two movements.
+    again = named.filter(still & pl.col("again") & ~pl.col("_other"))
+    more = pl.concat([fresh.filter(pl.col("line").is_in(found)), again])
+    if more.is_empty():
+        return {}
+    others = elsewhere, named.join(more, on="line", how="anti")
+    like = [one.join(more, on=["payment_id", "state", "amount"], how="semi") for one in others]
+    return _counted_once(more, like)
 
 
-def _counted_once(rows: pl.DataFrame, told: pl.DataFrame) -> dict[int, _Said]:
+def _counted_once(rows: pl.DataFrame, told: Iterable[pl.DataFrame]) -> dict[int, RowEffect]:
     """Rows that moved once more: as many are counted as the kind of report has that tells most of them."""
-    there: defaultdict[Any, dict[str, set[Any]]] = defaultdict(lambda: defaultdict(set))
-    for one in told.iter_rows(named=True):
-        there[_moved_as(one)][_kind_of(one)].add(one["booked_at"])
-    made: dict[int, _Said] = {}
+    tally = Tally()
+    for one in (row for some in told for row in some.iter_rows(named=True)):
+        tally.take(_moved_as(one), one, booked=is_booked(one))
+    made: dict[int, RowEffect] = {}
     for row in rows.sort("line").iter_rows(named=True):
-        kinds, kind = there[_moved_as(row)], _kind_of(row)
-        others = max((len(moments) for name, moments in kinds.items() if name != kind), default=0)
-        otherwise = len(kinds[kind] - {row["booked_at"]}) < others
-        made[row["line"]] = _Said(Effect.NONE.value, again=not otherwise, otherwise=otherwise)
-        kinds[kind].add(row["booked_at"])
+        tally.take(_moved_as(row), row, booked=False)
+        covered = tally.covers(_moved_as(row), row)
+        made[row["line"]] = RowEffect(Effect.NONE.value, again=not covered, otherwise=covered)
+        tally.take(_moved_as(row), row, booked=not covered)
     return made
 
 
-def _moved_as(row: _Row) -> tuple[Any, ...]:
+def _moved_as(row: Row) -> tuple[Any, ...]:
     return row["refund_id"] or (row["payment_id"], row["name"]), row["state"], row["amount"]
 
 

@@ -1,18 +1,15 @@
 """What a revised report takes away: lines of the one before that it has no longer."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from domain.cause import Cause
 from domain.findings import reopen
-from domain.findings.findings import FindingKind
 from domain.models import Payment, ReconciliationRun
-from domain.money import Money
 from domain.payments import external
 from domain.platform.database import rows, transaction
-from domain.pse.vocabulary import KnownRefund, Succeeded
 from domain.reconciliation import back_no_longer, nights, told_lines
 
 _PROOF_GONE: Final = "a revised report has the refund no longer."
@@ -99,21 +96,31 @@ async def give_back(superseded_id: UUID, cause: Cause) -> None:
     if later:
         backs |= await back_no_longer.booked_by(later)
     await _take_again(backs, cause)
+    await _agree_about("l.report_id = $1", superseded_id, cause)
+    for payment_id, booked in await _unstored(later) if later else []:
+        await _agree(await _locked(payment_id), booked, cause)
+
+
+async def agree_about(given_up: Sequence[int], cause: Cause) -> None:
+    """As `give_back`, of lines (ids) that say nothing any more, since another report's rows have taken their place."""
+    if given_up:
+        await _agree_about("l.id = ANY($1::bigint[])", list(given_up), cause)
+
+
+async def _agree_about(which: str, of: UUID | Sequence[int], cause: Cause) -> None:
     old = await rows(
         # The columns are ours; every value is bound.
         f"SELECT {told_lines.COLUMNS} FROM settlement_lines l LEFT JOIN refunds f ON f.id = l.refund_id "  # noqa: S608
         # What another report had told before moved nothing here, but this may have been the last to tell of it.
-        "WHERE l.report_id = $1 AND (l.effect = 'TAKEN' OR (l.effect = 'NONE' AND l.type = 'REFUND' "
+        f"WHERE {which} AND (l.effect = 'TAKEN' OR (l.effect = 'NONE' AND l.type = 'REFUND' "
         "  AND l.state = 'SUCCEEDED' AND l.refund_id IS NULL AND l.payment_id IS NOT NULL)) "
         "ORDER BY l.payment_id, l.line",
-        superseded_id,
+        of,
     )
     for line in old:
         payment = await _locked(line["payment_id"])
         name = external.name_of(payment, told_lines.name(line))
         await _agree(payment, _Booked(name, line["amount"], line["by_amount"]), cause)
-    for payment_id, booked in await _unstored(later) if later else []:
-        await _agree(await _locked(payment_id), booked, cause)
 
 
 async def give_back_unstored(run: ReconciliationRun, cause: Cause) -> None:
@@ -153,25 +160,14 @@ async def _locked(payment_id: UUID) -> Payment:
 async def _agree(payment: Payment, booked: _Booked, cause: Cause) -> None:
     """Give back what no valid report tells of, and book with its amount what they tell with another one."""
     told = await told_lines.told(payment)
-    now = [one for one in told if external.name_of(payment, told_lines.name(one)) == booked.name]
-    if any(one["amount"] == booked.amount for one in now):
+    now = told_lines.under(payment, told, booked.name)
+    if now:
+        in_rows = told_lines.may_be_in_rows(now[0])
+        if in_rows or not any(one["amount"] == booked.amount for one in now):
+            await external.restate(payment, told_lines.known(payment, now), _GONE, cause)
         return
-    if not now and booked.by_amount:
+    if booked.by_amount:
         wanted = await told_lines.wanted(payment, told, booked.amount)
         if await external.standing(payment, booked.amount) <= wanted:
             return
-    if await external.untell(payment, booked.name, _GONE, cause, replaced=bool(now)) and now:
-        await external.book(payment, _known(payment, now[0]), FindingKind.MISSING_IN_LEDGER, cause)
-
-
-def _known(payment: Payment, line: Mapping[str, Any]) -> KnownRefund:
-    return KnownRefund(
-        reference=told_lines.name(line),
-        pse_refund_reference=line["pse_refund_reference"],
-        amount=Money(line["amount"], payment.currency),
-        outcome=Succeeded(line["pse_refund_reference"]),
-        by_bank=line["by_bank"],
-        kind=line["kind"] or "",
-        requested_at=None,
-        settled_at=line["booked_at"],
-    )
+    await external.untell(payment, booked.name, _GONE, cause)

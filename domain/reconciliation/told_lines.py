@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from domain.models import Payment
-from domain.payments import external, unnamed, witnessed
+from domain.money import Money
+from domain.payments import external, in_rows, unnamed, witnessed
 from domain.platform.database import rows
+from domain.pse.vocabulary import KnownRefund, Succeeded
 
 LEFT: Final = ("SUCCEEDED",)
 BACK: Final = ("RETURNED", "FAILED")
 COLUMNS: Final = (
-    "l.payment_id, l.refund_id, l.by_amount, l.by_bank, l.kind, l.amount, l.state, l.pse_refund_reference, "
+    "l.payment_id, l.refund_id, l.by_amount, l.by_bank, l.kind, l.amount, l.state, l.effect, l.pse_refund_reference, "
     "l.booked_at, coalesce(f.reference, l.reference, l.pse_refund_reference) AS name"
 )
 
@@ -35,6 +37,37 @@ def name(line: Mapping[str, Any]) -> str:
     """The name under which such a line is booked as taken."""
     called: str = (external.BY_AMOUNT if line["by_amount"] else "") + line["name"]
     return called
+
+
+def under(payment: Payment, lines: Sequence[Mapping[str, Any]], called: str) -> list[Mapping[str, Any]]:
+    """Those of the lines that tell of money under that name (`external.name_of`)."""
+    return [one for one in lines if external.name_of(payment, name(one)) == called]
+
+
+def known(payment: Payment, lines: Sequence[Mapping[str, Any]]) -> KnownRefund:
+    """What these lines of one name tell of money that left."""
+    line = lines[0]
+    return KnownRefund(
+        reference=name(line),
+        pse_refund_reference=line["pse_refund_reference"],
+        amount=Money(whole(lines) if may_be_in_rows(line) else line["amount"], payment.currency),
+        outcome=Succeeded(line["pse_refund_reference"]),
+        by_bank=line["by_bank"],
+        kind=line["kind"] or "",
+        requested_at=None,
+        settled_at=line["booked_at"],
+    )
+
+
+def may_be_in_rows(line: Mapping[str, Any]) -> bool:
+    """Whether it is nobody's, and has a name that other rows may have, too."""
+    return bool(line["refund_id"] is None and not line["by_amount"])
+
+
+def whole(lines: Sequence[Mapping[str, Any]]) -> int:
+    """How much (minor units) these lines of one name tell to have left, or prove as taken, if that is more."""
+    proven: int = sum(one["amount"] for one in lines if one["effect"] == "TAKEN")
+    return max(in_rows.whole(lines), proven)
 
 
 async def wanted(payment: Payment, left: Sequence[Mapping[str, Any]], amount: int) -> int:

@@ -70,9 +70,16 @@ async def _nameless(payment: Payment, amount: int) -> list[UUID]:
 
 
 async def _give(refund_id: UUID, one: KnownRefund, cause: Cause) -> None:
+    assert one.pse_refund_reference is not None, "It is told by its name."
     async with transaction():
-        refund = await lock(refund_id)
-        nameless = Refund.filter(id=refund_id, pse_refund_reference=None)
-        if await nameless.update(pse_refund_reference=one.pse_refund_reference):
-            said = "The PSE tells of this refund, which had left without a name of the PSE's, under this name."
-            await events.note(refund, "NAMED", cause, code=one.pse_refund_reference, message=said)
+        await first_name(await lock(refund_id), one.pse_refund_reference, cause)
+
+
+async def first_name(refund: Refund, name: str, cause: Cause) -> None:
+    """Give a refund that has left without a name of the PSE's this one. Inside the caller's transaction, which holds
+    the refund's lock, and gives it what was taken under that name (external.give_to).
+    """
+    if await Refund.filter(id=refund.id, pse_refund_reference=None).update(pse_refund_reference=name):
+        refund.pse_refund_reference = name
+        said = "The PSE tells of this refund, which had left without a name of the PSE's, under this name."
+        await events.note(refund, "NAMED", cause, code=name, message=said)

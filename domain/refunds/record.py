@@ -18,7 +18,17 @@ from domain.platform.database import execute, rows, transaction
 from domain.platform.joined import columns, model_of
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Accepted, Declined, InDoubt, Outcome, Returned, Succeeded, Unsent
-from domain.refunds import call_person, corrected, doubted, intervals, paid_after_end, pse_names, schedule, staying
+from domain.refunds import (
+    call_person,
+    corrected,
+    doubted,
+    intervals,
+    learned,
+    paid_after_end,
+    pse_names,
+    schedule,
+    staying,
+)
 from domain.refunds.doubt_table import can_be_asked, capability_of, weighed
 from domain.refunds.moves import Note, lock, move
 from domain.refunds.news import Door, Recorded, Source, storable, words_of
@@ -98,7 +108,8 @@ async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause:
 
 
 async def _correct_name(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> None:
-    """What is told under another name than the refund's was found by our reference: only so may it correct people.
+    """What is told under another name than the refund's was found by our reference: only so may it correct people, or
+    name a refund that only reports have told of.
 
     A report's lines do it themselves (learned.own_name), and a listing is compared by what it had before.
     """
@@ -107,7 +118,11 @@ async def _correct_name(refund: Refund, outcome: Outcome, source: Source, cause:
         return
     if source.door is Door.LOOK_UP and (await capability_of(refund)).look_up is not LookUp.BY_REFERENCE:
         return
-    await corrected.name(refund, told, cause)
+    is_unnamed = refund.pse_refund_reference is None and refund.state in _PAID_OR_BACK
+    if is_unnamed and not refund.paid_by_bank_transfer and isinstance(decide(refund.state, outcome), Agrees):
+        await learned.first_name(refund, told, cause)
+    else:
+        await corrected.name(refund, told, cause)
 
 
 async def _lock_and_end_attempt(refund_id: UUID, outcome: Outcome, source: Source) -> tuple[Refund, bool]:

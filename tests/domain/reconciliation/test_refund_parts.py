@@ -11,6 +11,7 @@ from domain.models.ledger import Account
 from domain.pse import registry
 from domain.pse.vocabulary import Returned, Succeeded
 from domain.quotes import actual
+from domain.reconciliation import to_repeat
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
@@ -151,12 +152,12 @@ async def test_a_part_that_a_revised_report_has_no_longer_is_missing_again() -> 
     assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
 
 
-async def _again_what_is_marked(shop: Shop, *dates: dict[str, Any]) -> None:
-    """Repeat the dates whose reports are to be read again, as the timetable does; each has one row, the last is now."""
-    for _ in dates:
+async def _again_what_is_marked(shop: Shop, *dates: list[dict[str, Any]]) -> None:
+    """Repeat the dates whose reports are to be read again, as the timetable does; the last is today's."""
+    for _ in range(len(dates) + 1):
         for report in await Report.filter(superseded_at=None).exclude(repeat_since=None):
             days = (report.business_date - today()).days
-            await a_night(shop, dates[days - 1], days=days)
+            await a_night(shop, *dates[days - 1], days=days)
     assert not await Report.filter(superseded_at=None).exclude(repeat_since=None).exists()
 
 
@@ -167,7 +168,7 @@ async def _moved_to_and_fro(order: tuple[int, ...]) -> tuple[int, int, int]:
     rows = [_row(payment, refund, 4_000, ("SUCCEEDED", "RETURNED")[n % 2], 5 * n) for n in range(len(order))]
     for number in order:
         await a_night(shop, rows[number], days=number - len(order) + 1)
-    await _again_what_is_marked(shop, *rows)
+    await _again_what_is_marked(shop, *([row] for row in rows))
     return await _stands(shop)
 
 
@@ -193,10 +194,7 @@ async def test_so_it_is_where_another_kind_of_report_tells_some_of_it_too_at_oth
     nights = [theirs[:1], ours[3:], ours[:1], theirs[2:], ours[1:3], theirs[1:2]]
     for number, rows in enumerate(nights):
         await a_night(shop, *rows, days=number - 5)
-    for _ in range(3):
-        for report in await Report.filter(superseded_at=None).exclude(repeat_since=None):
-            days = (report.business_date - today()).days
-            await a_night(shop, *nights[days + 5], days=days)
+    await _again_what_is_marked(shop, *nights)
     assert await _stands(shop) == (0, 0, 0)
     assert await open_findings() == ["DUPLICATE_LINE", "DUPLICATE_LINE", "RETURNED", "STATUS_MISMATCH"]
 
@@ -217,13 +215,30 @@ async def test_what_left_once_more_is_counted_once_though_two_kinds_of_report_te
     assert (await _stands(shop))[2] == -4_000
 
 
+async def test_so_it_is_where_each_kind_tells_all_of_it_in_one_file() -> None:
+    shop, payment, refund = await _refunded()
+    for kind, late in (("b", 1), ("a", 0)):
+        rows = [(4_000, ("SUCCEEDED", "RETURNED")[n % 2], 5 * n + late * (n > 1)) for n in range(3)]
+        await a_night(shop, *(_row(payment, refund, *one, kind=kind) for one in rows), name=f"{kind}.json")
+    assert await _stands(shop) == (0, 4_000, -4_000)
+    await a_night(shop, name="b.json")
+    await a_night(shop, *(_row(payment, refund, *one, kind="a") for one in rows), name="a.json")
+    assert await _stands(shop) == (0, 4_000, -4_000)
+
+
+async def test_a_part_that_is_in_one_file_twice_has_moved_twice() -> None:
+    shop, payment, refund = await _refunded()
+    await a_night(shop, *(_left(payment, refund, n) for n in (3_000, 1_000, 1_000)))
+    assert (await open_findings(), await _stands(shop)) == (["DUPLICATE_LINE"], (0, 1_000, -5_000))
+
+
 async def test_a_part_that_another_kind_of_report_tells_first_is_counted_once() -> None:
     shop, payment, refund = await _refunded()
     rest = [_left(payment, refund, 1_000, 5, kind=kind) for kind in ("payout", "settled")]
     await a_night(shop, _left(payment, refund, 3_000, kind="settled"), days=-2)
     await a_night(shop, rest[0], days=-1)
     await a_night(shop, rest[1])
-    await _again_what_is_marked(shop, *rest)
+    await _again_what_is_marked(shop, *([row] for row in rest))
     assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
 
 
@@ -254,12 +269,45 @@ async def test_what_one_kind_of_report_tells_in_parts_and_another_one_whole_is_c
     ]
     for number in order:
         await a_night(shop, *told[number], days=number - 2)
-    await _again_what_is_marked(shop, *(rows[0] for rows in told))
+    await _again_what_is_marked(shop, *told)
     assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
     await a_night(shop)  # the one that tells it whole is there no longer
     for days in (-2, -1):
         await a_night(shop, *told[days + 2], days=days)
     assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+async def test_a_part_that_is_told_no_longer_is_missing_nowhere_while_another_kind_of_report_tells_the_whole(
+    lost: int,
+) -> None:
+    shop, payment, refund = await _refunded()
+    parts = [_left(payment, refund, n, n // 1_000, kind="a") for n in (3_000, 1_000)]
+    whole = _left(payment, refund, 4_000, 6, kind="b")
+    await a_night(shop, *parts, days=-1)
+    await a_night(shop, whole)
+    for told in ([parts[1 - lost]], parts, []):
+        await a_night(shop, *told, days=-1)
+        await _again_what_is_marked(shop, told, [whole])
+        assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4, 5), (5, 2, 3, 1, 0, 4), (5, 4, 3, 2, 1, 0)])
+async def test_parts_and_what_left_whole_after_they_had_come_back_are_counted_once_by_two_kinds_of_report(
+    order: tuple[int, ...],
+) -> None:
+    shop, payment, refund = await _refunded()
+    again = [(4_000, "RETURNED", 10), (4_000, "SUCCEEDED", 12)]
+    nights = [
+        [_row(payment, refund, *one, kind=kind) for one in some]
+        for kind, late in (("a", 0), ("b", 1))
+        for some in ([(1_000, "SUCCEEDED", late)], [(3_000, "SUCCEEDED", 5 + late)], again)
+    ]
+    for number in order:
+        await a_night(shop, *nights[number], days=number - 5)
+    await _again_what_is_marked(shop, *nights)
+    assert await _stands(shop) == (0, 4_000, -4_000)
+    assert "DUPLICATE_LINE" in await open_findings()
 
 
 async def test_rows_that_tell_their_fees_are_not_what_another_kind_of_report_tells_without_any() -> None:
@@ -279,7 +327,7 @@ async def test_a_row_beyond_a_refund_is_a_duplicate_whatever_kind_of_report_has_
     assert (await open_findings(), await _stands(shop)) == (["DUPLICATE_LINE"], (0, 500, -4_500))
 
 
-async def test_rows_of_nobody_that_turn_out_to_be_parts_of_a_refund_of_ours_are_there_twice_no_longer() -> None:
+async def test_rows_of_nobody_and_of_their_copy_that_turn_out_to_be_parts_of_a_refund_of_ours_settle_it() -> None:
     registry.register(Telling())
     shop = await a_shop(pse="lab")
     payment = await a_payment(shop, days_ago=0)
@@ -287,11 +335,33 @@ async def test_rows_of_nobody_that_turn_out_to_be_parts_of_a_refund_of_ours_are_
     rows = [a_line(payment, "REFUND", n, pse_refund_reference="P1", **settled(f"-{n}e-2")) for n in (3_000, 1_000)]
     for name in ("one.json", "copy.json"):
         await a_night(shop, *rows, name=name)
-    assert await open_findings() == ["DUPLICATE_LINE", "MISSING_IN_LEDGER"]
+    assert await open_findings() == ["MISSING_IN_LEDGER"]
     await an_answer(refund, Succeeded("P1"))
     for name in ("one.json", "copy.json"):
         await a_night(shop, *rows, name=name)
     assert (await open_findings(), await _stands(shop)) == ([], (0, 0, -4_000))
+
+
+@pytest.mark.parametrize("amounts", [(4_000,), (1_000, 3_000)])
+@pytest.mark.parametrize("back", [False, True])
+async def test_what_two_kinds_of_report_tell_under_two_names_is_one_as_soon_as_the_pse_says_that_both_are_ours(
+    amounts: tuple[int, ...], back: bool
+) -> None:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop, days_ago=0)
+    refund = await a_refund(shop, payment, 4_000)
+    told = [(n, "SUCCEEDED", n // 1_000) for n in amounts] + [(4_000, "RETURNED", 9)] * back
+    ours = [_row(payment, refund, *one, kind="a") for one in told]
+    theirs = [{**one, "kind": "b", "reference": None, "pse_refund_reference": "P1"} for one in ours]
+    for days, rows in enumerate((ours, theirs), start=-1):
+        await a_night(shop, *rows, days=days)
+    await record(refund.id, Succeeded("P1"), Source(Door.NOTICE), CAUSE)
+    assert (await Refund.get(id=refund.id)).pse_refund_reference == "P1"
+    assert await to_repeat.dates(shop.connection.id) == {today()}
+    await a_night(shop, *theirs)
+    assert (await _stands(shop))[1:] == (0, 0 if back else -4_000)
+    assert (await Payment.get(id=payment.id)).taken_by_bank == 0
 
 
 async def test_a_part_told_again_is_the_same_though_another_left_after_something_came_back() -> None:

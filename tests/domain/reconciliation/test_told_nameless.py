@@ -16,7 +16,7 @@ from domain.reconciliation import to_repeat
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
-from tests.kit.lines import Telling, a_line, a_night, balance, settled, today
+from tests.kit.lines import Telling, a_line, a_night, balance, open_findings, settled, today
 
 pytestmark = pytest.mark.usefixtures("books")
 
@@ -146,7 +146,7 @@ async def test_what_one_kind_of_report_tells_without_a_name_and_another_one_by_n
             for day in sorted(await to_repeat.dates(shop.connection.id)):
                 days = (day - today()).days
                 await a_night(shop, told[days], days=days)
-        assert await invariants.check() == []
+        assert (await invariants.check(), await open_findings()) == ([], ["MISSING_IN_LEDGER"])
         clearing, suspense = [await balance(shop, one) for one in (Account.PSE_CLEARING, Account.SUSPENSE)]
         return (await Payment.get(id=payment.id)).taken_by_bank, suspense, clearing - 20_000
 
@@ -168,3 +168,34 @@ async def test_parts_of_a_refund_that_another_kind_of_report_tells_without_a_nam
         await a_night(shop, *parts, name=f"{kind}.json")
     assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (0, [])
     assert await balance(shop, Account.PSE_BALANCE) == -4_000
+
+
+@pytest.mark.parametrize("named_first", [True, False])
+async def test_a_return_that_another_kind_of_report_tells_by_name_is_clear_though_others_could_have_come_back(
+    named_first: bool,
+) -> None:
+    shop, payment = await _shop()
+    refunds = [await a_refund(shop, payment, 4_000) for _ in range(2)]
+    for number, refund in enumerate(refunds):
+        await an_answer(refund, Succeeded(f"one-{number}"))
+    ways = (("SUCCEEDED", "-40.00", refunds), ("RETURNED", "40.00", refunds[:1]))
+    told = {
+        kind: [
+            a_line(
+                payment,
+                "REFUND",
+                4_000,
+                state,
+                kind=kind,
+                **({"reference": one.reference} if named else {}),
+                **settled(net),
+            )
+            for state, net, some in ways
+            for one in some
+        ]
+        for kind, named in (("a", True), ("b", False))
+    }
+    for kind in ("a", "b") if named_first else ("b", "a", "b"):
+        await a_night(shop, *told[kind], name=f"{kind}.json")
+    assert (await invariants.check(), await balance(shop, Account.PSE_BALANCE)) == ([], -4_000)
+    assert "UNCLEAR_LINE" not in await open_findings()
