@@ -97,6 +97,8 @@ def telling(lines: pl.DataFrame) -> pl.DataFrame:
 def concerned(lines: pl.DataFrame, known: Known) -> Known:
     """What the books have of the payments that lines (of which some are `telling`) name in another currency."""
     names = lines.filter(differ()).select(known_reference=_NAMED).unique()
+    if names.is_empty():  # so it is in most reports
+        return Known(known.payments.clear(), known.refunds.clear(), known.settled.clear(), known.suspense.clear())
     payments = known.payments.join(names, on="known_reference", how="semi")
     ids = payments.select(refund_payment_id="payment_id").unique()
     refunds = known.refunds.join(ids, on="refund_payment_id", how="semi")

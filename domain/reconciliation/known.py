@@ -23,6 +23,7 @@ from domain.reconciliation import near
 from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, orders_of
 from domain.reconciliation.nameless import SUSPENSE_SCHEMA
 from domain.reconciliation.near import FRAME
+from domain.reconciliation.places import Places, hashed
 from domain.settlements.frames import AddedUp, Frames, Sorted, in_memory, whole_of
 
 FEW_LINES: Final = 1_000  # of so many, the names are parameters
@@ -160,9 +161,13 @@ async def known_of(connection: Connection, name: str, lines: pl.DataFrame) -> Kn
 
 _NAMES: Final = ("payment_reference", "payment_alias")
 _REFERENCE: Final = pl.col("known_reference")
-_NAMED_SCHEMA: Final[Schema] = {"name": pl.String, FRAME: pl.Int64, "second": pl.Boolean}
 _FRAMED_SCHEMA: Final[Schema] = {**PAYMENT_SCHEMA, FRAME: pl.Int64}
 _SCHEMAS: Final[tuple[Schema, ...]] = (PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, SUSPENSE_SCHEMA)
+
+
+def _into(named: Sorted) -> Callable[[pl.DataFrame], None]:
+    """Puts payments with their FRAME there."""
+    return lambda some: named.add(some, some[FRAME])
 
 
 def _few(query: str, number: int) -> str:
@@ -207,9 +212,9 @@ def _many(query: str, among: Mapping[str, str]) -> str:
 
 async def _of_many(connection: Connection, name: str, lines: pl.DataFrame) -> Known:
     async with copying.aside() as raw, NamedByLines(raw, connection) as asked:
-        found = list[pl.DataFrame]()
-        await asked.of_frames(in_memory(lines), found.append)
-        payments = whole_of(found, _FRAMED_SCHEMA).drop(FRAME)
+        found = Sorted(None, 1, PAYMENT_SCHEMA)
+        await asked.of_frames(in_memory(lines), found)
+        payments = found.of(0)
         orders = orders_of(lines)
         if not orders.is_empty():
             payments = pl.concat([payments, await asked.of_orders(orders)]).unique()
@@ -262,57 +267,66 @@ class NamedByLines:
         await self._found("order_reference", found.append)
         return whole_of(found, _FRAMED_SCHEMA).drop(FRAME)
 
-    async def of_frames(self, lines: Frames, take: Callable[[pl.DataFrame], object]) -> None:
-        """The payments that the frames name, asked for at once and given piece by piece, each with its FRAME.
+    async def of_frames(self, lines: Frames, named: Sorted) -> None:
+        """The payments that the frames name, put into `named` by the number of the frame.
 
         Asked frame by frame, PostgreSQL would read all payments as often as there are frames.
         """
-        others = await self._near(lines, take)
+        near_ones = self._near if len(lines) == 1 else self._near_by_frame
+        others = await near_ones(lines, named)
         await self._raw.execute("TRUNCATE told_names")
         for some in others:
             await self._tell(some.filter(~pl.col("second")))
-        await self._found("pse_reference", take)
+        await self._found("pse_reference", _into(named))
         if await self._are_any(others):
             await self._raw.execute("TRUNCATE told_names")
             for some in others:
                 await self._tell(some.filter("second").unique())
-            await self._found("pse_reference", take)
+            await self._found("pse_reference", _into(named))
         others.forget()
 
-    async def _near(self, lines: Frames, take: Callable[[pl.DataFrame], object]) -> Frames:
-        """The names that nobody has who was near: those that are, are taken."""
-        others = Frames(lines.folder)
-        payments, told = (Sorted(lines.folder, len(lines), one) for one in (PAYMENT_SCHEMA, _NAMED_SCHEMA))
-        await self._copy_near(lines, payments)
-        named = (near.names_of(some, number) for number, some in enumerate(lines.only(_NAMES)))
+    async def _near(self, lines: Frames, named: Sorted) -> Frames:
+        """The names of the one frame that nobody has who was near: those that are, are taken."""
+        (names,) = (near.names_of(some, 0) for some in lines.only(_NAMES))
+        payments = list[pl.DataFrame]()
+        await self._copy_near(lines, payments.append)
         if self._days is None:
-            for names in named:
-                others.add(near.asked(names))
-        else:
-            for names in named:
-                told.add(names, pl.col("name"))
-            for part in range(len(lines)):
-                found, names = near.told(payments.of(part), told.of(part))
-                others.add(names)
-                take(found)
-        payments.forget()
-        told.forget()
+            return in_memory(near.asked(names))
+        found, others = near.told(whole_of(payments, PAYMENT_SCHEMA), names)
+        _into(named)(found)
+        return in_memory(others)
+
+    async def _near_by_frame(self, lines: Frames, named: Sorted) -> Frames:
+        """The same of several frames; second names are all told."""
+        others = Frames(lines.folder)
+        places = Places([hashed(some["payment_reference"].drop_nulls()).unique() for some in lines.only(_NAMES)])
+        await self._copy_near(lines, lambda some: _into(named)(places.of_all(some, "known_reference", FRAME)))
+        for number, some in enumerate(lines.only(_NAMES)):
+            names, second = near.names_of(some, number), pl.col("second")
+            known = named.of(number).select(name="known_reference")
+            first = names.filter(~second).unique().join(known, on="name", how="anti")
+            others.add(pl.concat([first, names.filter(second)]))
         return others
 
-    async def _copy_near(self, lines: Frames, payments: Sorted) -> None:
-        """Copy the payments of the lines' days, if these are worth it. Statistics are of before: there may be more."""
+    async def _copy_near(self, lines: Frames, take: Callable[[pl.DataFrame], object]) -> None:
+        """Copy the payments of the lines' days, if these are worth it. Statistics are of before: there may be more.
+
+        So some may be taken that nobody is near to any more, and found by their names again.
+        """
         self._days = days = await near.days_of(self._raw, self._connection, lines)
-        if days is not None:
-            asked = f"SELECT {self._near_columns(lines)} FROM payments p WHERE {days.condition()} LIMIT {days.most + 1}"  # noqa: S608
-            store = pl.col("store_id").fill_null(days.store)
-            await copying.pieces(
-                self._raw,
-                asked,
-                schema=PAYMENT_SCHEMA,
-                take=lambda some: payments.add(some.with_columns(store), _REFERENCE),
-            )
-            if payments.height > days.most:
-                self._days = None
+        if days is None:
+            return
+        asked = f"SELECT {self._near_columns(lines)} FROM payments p WHERE {days.condition()} LIMIT {days.most + 1}"  # noqa: S608
+        store, count = pl.col("store_id").fill_null(days.store), 0
+
+        def taken(some: pl.DataFrame) -> None:
+            nonlocal count
+            count += some.height
+            take(some.with_columns(store))
+
+        await copying.pieces(self._raw, asked, schema=PAYMENT_SCHEMA, take=taken)
+        if count > days.most:
+            self._days = None
 
     def _near_columns(self, lines: Frames) -> str:
         """Those of a payment; the store in which most of them were made is not told, nor orders that nobody asks for.

@@ -42,36 +42,48 @@ class AddedUp:
 @dataclass(frozen=True, slots=True)
 class _InFile:
     """A frame in a file. It is not packed: to pack and unpack it took longer than all that is done with it, and of a
-    file that is mapped only what somebody asks for is read. Columns in which nothing stands are not in it.
+    file that is mapped only what somebody asks for is read. Columns in which nothing stands are not in it, nor those
+    that stand in the file of the frame that it was made `upon`.
     """
 
     path: Path
     schema: pl.Schema
     told: frozenset[str]  # what is in the file
+    upon: "_InFile | None"
 
     @classmethod
-    def of(cls, frame: pl.DataFrame, path: Path) -> "_InFile":
-        told = [one.name for one in frame if one.null_count() < one.len()] or frame.columns
-        frame.select(told).write_ipc(path, compression="uncompressed")
-        return cls(path, frame.schema, frozenset(told))
+    def of(cls, frame: pl.DataFrame, path: Path, upon: "_InFile | None" = None) -> "_InFile":
+        own = frame if upon is None else frame.drop(upon.schema)
+        told = [one.name for one in own if one.null_count() < one.len()] or own.columns
+        own.select(told).write_ipc(path, compression="uncompressed")
+        return cls(path, frame.schema, frozenset(told), upon)
 
     def read(self, columns: Sequence[str] | None) -> pl.DataFrame:
         wanted = columns or list(self.schema)
-        there = [name for name in wanted if name in self.told] or sorted(self.told)[:1]  # of one there are the rows
-        empty = {name: pl.lit(None, self.schema[name]) for name in wanted if name not in self.told}
-        return pl.read_ipc(self.path, columns=there).with_columns(**empty).select(wanted)
+        below = [name for name in wanted if self.upon is not None and name in self.upon.schema]
+        own = [name for name in wanted if name in self.told]
+        found = [self.upon.read(below)] if self.upon is not None and below else []
+        if own or not found:
+            found.append(pl.read_ipc(self.path, columns=own or sorted(self.told)[:1]))  # of one there are the rows
+        empty = {name: pl.lit(None, self.schema[name]) for name in {*wanted} - {*own, *below}}
+        return pl.concat(found, how="horizontal").with_columns(**empty).select(wanted)
 
 
 class Frames:
     """Frames of the same columns, read one after the other, as often as they are wanted.
 
-    `folder`: where they are kept; None: in memory.
+    `folder`: where they are kept; None: in memory. `upon`: each is made of one of these, whose columns it has as they
+    are there, row by row; so they are not written again.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, upon: "Frames | None" = None) -> None:
         self.folder = folder
         self.height = 0
         self._frames: list[pl.DataFrame | _InFile] = []
+        self._upon = upon
+        self._is_below = False
+        if upon is not None:
+            upon._is_below = True
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -91,7 +103,18 @@ class Frames:
         if self.folder is None:
             self._frames.append(frame)
             return
-        self._frames.append(_InFile.of(frame, self.folder / f"frame-{next(_numbers)}.arrow"))
+        below = None if self._upon is None else self._upon._frames[len(self)]
+        assert not isinstance(below, pl.DataFrame), "What is in files is made of files."
+        self._frames.append(_InFile.of(frame, self.folder / f"frame-{next(_numbers)}.arrow", below))
+
+    def share(self, of: "Frames", number: int, height: int) -> None:
+        """Have that one of theirs, of so many rows, too; whoever shares some forgets none."""
+        self.height += height
+        self._frames.append(of._frames[number])
+
+    def at(self, number: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The one of that number, from 0; of `columns` alone."""
+        return _read(self._frames[number], columns)
 
     def together(
         self, make: Callable[[pl.DataFrame], pl.DataFrame], columns: Sequence[str] | None = None
@@ -104,7 +127,7 @@ class Frames:
 
     def changed(self, make: Callable[[pl.DataFrame], pl.DataFrame]) -> "Frames":
         """What is made of each frame, kept as these were, which are forgotten."""
-        made = Frames(self.folder)
+        made = Frames(self.folder, self._upon)
         for frame in self:
             made.add(make(frame))
         self.forget()
@@ -118,9 +141,9 @@ class Frames:
         return made
 
     def forget(self) -> None:
-        """Take away what is kept in files: nobody reads it again."""
+        """Take away what is kept in files: nobody reads it again, but for what others are made upon."""
         for one in self._frames:
-            if isinstance(one, _InFile):
+            if isinstance(one, _InFile) and not self._is_below:
                 one.path.unlink()
         self._frames = []
 
@@ -132,20 +155,21 @@ def _read(frame: "pl.DataFrame | _InFile", columns: Sequence[str] | None) -> pl.
 
 
 class Sorted:
-    """Rows of one kind, put apart by a key. `folder`: where they are kept; None: in memory."""
+    """Rows of one kind, put apart. `folder`: where they are kept; None: in memory."""
 
     def __init__(self, folder: Path | None, count: int, schema: Schema) -> None:
         self.height = 0
         self._schema = schema
         self._parts = [Frames(folder) for _ in range(count)]
 
-    def add(self, rows: pl.DataFrame, key: pl.Expr) -> None:
-        """Put each row into the part of its key, in the order in which they come."""
+    def add(self, rows: pl.DataFrame, parts: pl.Series) -> None:
+        """Put each row into the part of that number, in the order in which they come; what is of none into none."""
         self.height += rows.height
-        if len(self._parts) == 1:
-            self._parts[0].add(rows.select(*self._schema))
+        each = parts.drop_nulls().unique()
+        if each.len() == 1 and not parts.has_nulls():  # so it is where rows come in the order of a report's lines
+            self._parts[each[0]].add(rows.select(*self._schema))
             return
-        placed = rows.select(*self._schema, _part=key.hash() % len(self._parts))
+        placed = rows.select(*self._schema).with_columns(parts.alias("_part")).drop_nulls("_part")
         for (part,), some in placed.partition_by("_part", include_key=False, as_dict=True).items():
             self._parts[int(part)].add(some)
 
