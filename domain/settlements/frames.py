@@ -20,6 +20,8 @@ WHOLE_BYTES_MAX: Final = 64 << 20  # a file that is not larger is one frame with
 # Lines that are one frame in memory still, with all that a match puts beside them some 1.4 GB. To put them apart and to
 # read them again costs half as much as all that is done with them.
 WHOLE_LINES_MAX: Final = 1_000_000
+_SELDOM_MIN: Final = 0.7  # of the rows say nothing: then it is sooner read apart
+_ROW: Final = "_row"
 _numbers = count()
 
 
@@ -41,22 +43,31 @@ class AddedUp:
 
 @dataclass(frozen=True, slots=True)
 class _InFile:
-    """A frame in a file. It is not packed: to pack and unpack it took longer than all that is done with it, and of a
-    file that is mapped only what somebody asks for is read. Columns in which nothing stands are not in it, nor those
-    that stand in the file of the frame that it was made `upon`.
+    """A frame in a file, or in two. It is not packed: to pack and unpack it took longer than all that is done with it.
+
+    To read words takes most of the time. So columns that say the same in all rows are not in the file, nor those that
+    stand in the one of the frame that it was made `upon`; and what only some rows say stands beside it for those rows.
     """
 
     path: Path
     schema: pl.Schema
     told: frozenset[str]  # what is in the file
+    alike: pl.DataFrame  # one row: what all rows say
+    seldom: frozenset[str]  # what is in the file beside it, with the _ROW of it
     upon: "_InFile | None"
 
     @classmethod
     def of(cls, frame: pl.DataFrame, path: Path, upon: "_InFile | None" = None) -> "_InFile":
         own = frame if upon is None else frame.drop(upon.schema)
-        told = [one.name for one in own if one.null_count() < one.len()] or own.columns
-        own.select(told).write_ipc(path, compression="uncompressed")
-        return cls(path, frame.schema, frozenset(told), upon)
+        alike = frozenset(one.name for one in own if _is_alike(one))
+        seldom = frozenset(one.name for one in own if one.name not in alike and _is_seldom(one))
+        rest, rows = own.drop(alike, seldom), pl.int_range(frame.height, dtype=pl.UInt32, eager=True).alias(_ROW)
+        told = rest if rest.width else rows.to_frame()
+        told.write_ipc(path, compression="uncompressed")
+        if seldom:
+            some = own.select(seldom).with_columns(rows).filter(pl.any_horizontal(pl.col(seldom).is_not_null()))
+            some.write_ipc(_beside(path), compression="uncompressed")
+        return cls(path, frame.schema, frozenset(told.columns), own.select(alike).head(1), seldom, upon)
 
     def read(self, columns: Sequence[str] | None) -> pl.DataFrame:
         wanted = columns or list(self.schema)
@@ -65,8 +76,42 @@ class _InFile:
         found = [self.upon.read(below)] if self.upon is not None and below else []
         if own or not found:
             found.append(pl.read_ipc(self.path, columns=own or sorted(self.told)[:1]))  # of one there are the rows
-        empty = {name: pl.lit(None, self.schema[name]) for name in {*wanted} - {*own, *below}}
-        return pl.concat(found, how="horizontal").with_columns(**empty).select(wanted)
+        if some := [name for name in wanted if name in self.seldom]:
+            found.append(self._seldom(some, found[0].height))
+        alike = [pl.lit(one[0], one.dtype).alias(one.name) for one in self.alike]
+        return pl.concat(found, how="horizontal").with_columns(alike).select(wanted)
+
+    def _seldom(self, columns: Sequence[str], height: int) -> pl.DataFrame:
+        some = pl.read_ipc(_beside(self.path), columns=[_ROW, *columns])
+        place = pl.repeat(None, height, dtype=pl.UInt32, eager=True)
+        place = place.scatter(some[_ROW], pl.int_range(some.height, dtype=pl.UInt32, eager=True))
+        return some.drop(_ROW).select(pl.all().gather(place))
+
+    def forget(self) -> None:
+        self.path.unlink()
+        if self.seldom:
+            _beside(self.path).unlink()
+
+
+def _beside(path: Path) -> Path:
+    return path.with_suffix(".seldom")
+
+
+def _is_alike(column: pl.Series) -> bool:
+    """Whether all rows say the same."""
+    if column.is_empty() or column.dtype.is_nested():
+        return False
+    first = column[0]
+    if column[-1] != first or column[column.len() // 2] != first:
+        return False
+    if first is None:
+        return column.null_count() == column.len()
+    return not column.has_nulls() and bool((column == column.head(1)).all())
+
+
+def _is_seldom(column: pl.Series) -> bool:
+    """Whether words stand in a few rows."""
+    return column.dtype == pl.String and column.null_count() > column.len() * _SELDOM_MIN
 
 
 class Frames:
@@ -142,9 +187,11 @@ class Frames:
 
     def forget(self) -> None:
         """Take away what is kept in files: nobody reads it again, but for what others are made upon."""
+        if self._is_below and self.folder is not None:
+            return
         for one in self._frames:
-            if isinstance(one, _InFile) and not self._is_below:
-                one.path.unlink()
+            if isinstance(one, _InFile):
+                one.forget()
         self._frames = []
 
 
