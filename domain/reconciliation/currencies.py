@@ -19,6 +19,7 @@ from domain.reconciliation.known import Known
 from domain.reconciliation.no_longer import GONE
 
 LINES_MAX: Final = 100  # findings of one file
+_LOOKED_AT: Final = 100  # payments that say what currency an account has
 _IN_ANOTHER: Final = "A report tells of the refund, in another currency."
 _NAMED: Final = pl.coalesce("payment_reference", "payment_alias", "order_reference")
 _OPEN: Final = """SELECT DISTINCT refund_id FROM findings WHERE merchant_id = $1 AND refund_id = ANY($2::uuid[])
@@ -240,3 +241,14 @@ def _found(
         refund_id=UUID(refund_id) if refund_id else None,
         detail=detail,
     )
+
+
+async def currency_of(connection: Connection) -> str | None:
+    """The currency of the payments that are registered on the connection, if it is one; the first ones tell."""
+    found = await rows(
+        "SELECT DISTINCT currency FROM (SELECT currency FROM payments WHERE connection_id = $1 "
+        "  AND withdrawn_at IS NULL ORDER BY pse_reference LIMIT $2) p",
+        connection.id,
+        _LOOKED_AT,
+    )
+    return found[0]["currency"] if len(found) == 1 else None

@@ -6,7 +6,7 @@ session sees, and what is known of them out of it, so that no statement has a mi
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -27,7 +27,6 @@ from domain.reconciliation.places import Places, hashed
 from domain.settlements.frames import AddedUp, Frames, Sorted, in_memory, whole_of
 
 FEW_LINES: Final = 1_000  # of so many, the names are parameters
-_LOOKED_AT: Final = 100  # payments that say what currency an account has
 _TABLES: Final = ("told_names", "told_payments")
 _MEMORY: Final = "64MB"  # of a join with many names: with PostgreSQL's own 4 MB it is written to disk in between
 
@@ -160,7 +159,7 @@ async def known_of(connection: Connection, name: str, lines: pl.DataFrame) -> Kn
 
 
 _NAMES: Final = ("payment_reference", "payment_alias")
-_REFERENCE: Final = pl.col("known_reference")
+_Seconds = Callable[[], Iterator[pl.DataFrame]]  # frame by frame, second names with their FRAME
 _FRAMED_SCHEMA: Final[Schema] = {**PAYMENT_SCHEMA, FRAME: pl.Int64}
 _SCHEMAS: Final[tuple[Schema, ...]] = (PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, SUSPENSE_SCHEMA)
 
@@ -187,8 +186,8 @@ def names_of(lines: pl.DataFrame) -> pl.Series:
 
 
 def _ends_of(names: pl.DataFrame) -> pl.DataFrame:
-    """The first and last of the second names, by their bytes."""
-    return names.filter("second").select(pl.min("name").alias("low"), pl.max("name").alias("high"))
+    """The first and last of the names, by their bytes."""
+    return names.select(pl.min("name").alias("low"), pl.max("name").alias("high"))
 
 
 _BY: Final = {"of_r": "r.payment_id", "of_l": "l.payment_id", "of_p": "p.id"}  # where a query names its payments
@@ -273,40 +272,41 @@ class NamedByLines:
         Asked frame by frame, PostgreSQL would read all payments as often as there are frames.
         """
         near_ones = self._near if len(lines) == 1 else self._near_by_frame
-        others = await near_ones(lines, named)
+        others, seconds = await near_ones(lines, named)
         await self._raw.execute("TRUNCATE told_names")
         for some in others:
             await self._tell(some.filter(~pl.col("second")))
         await self._found("pse_reference", _into(named))
-        if await self._are_any(others):
+        if await self._are_any(seconds):
             await self._raw.execute("TRUNCATE told_names")
-            for some in others:
-                await self._tell(some.filter("second").unique())
+            for some in seconds():
+                await self._tell(some.unique())
             await self._found("pse_reference", _into(named))
         others.forget()
 
-    async def _near(self, lines: Frames, named: Sorted) -> Frames:
-        """The names of the one frame that nobody has who was near: those that are, are taken."""
+    async def _near(self, lines: Frames, named: Sorted) -> tuple[Frames, _Seconds]:
+        """The names of the one frame that nobody has who was near, and its second ones: those that are, are taken."""
         (names,) = (near.names_of(some, 0) for some in lines.only(_NAMES))
         payments = list[pl.DataFrame]()
         await self._copy_near(lines, payments.append)
         if self._days is None:
-            return in_memory(near.asked(names))
-        found, others = near.told(whole_of(payments, PAYMENT_SCHEMA), names)
-        _into(named)(found)
-        return in_memory(others)
+            others = near.asked(names)
+        else:
+            found, others = near.told(whole_of(payments, PAYMENT_SCHEMA), names)
+            _into(named)(found)
+        return in_memory(others), lambda: iter((others.filter("second"),))
 
-    async def _near_by_frame(self, lines: Frames, named: Sorted) -> Frames:
-        """The same of several frames; second names are all told."""
+    async def _near_by_frame(self, lines: Frames, named: Sorted) -> tuple[Frames, _Seconds]:
+        """The same of several frames, and all of their second names."""
         others = Frames(lines.folder)
         places = Places([hashed(some["payment_reference"].drop_nulls()).unique() for some in lines.only(_NAMES)])
         await self._copy_near(lines, lambda some: _into(named)(places.of_all(some, "known_reference", FRAME)))
         for number, some in enumerate(lines.only(_NAMES)):
-            names, second = near.names_of(some, number), pl.col("second")
+            names = some.select(pl.col("payment_reference").alias("name"), pl.lit(number, pl.Int64).alias(FRAME))
             known = named.of(number).select(name="known_reference")
-            first = names.filter(~second).unique().join(known, on="name", how="anti")
-            others.add(pl.concat([first, names.filter(second)]))
-        return others
+            first = names.drop_nulls("name").join(known, on="name", how="anti").unique()
+            others.add(first.with_columns(second=pl.lit(value=False)))
+        return others, lambda: (near.seconds(some, number) for number, some in enumerate(lines.only(_NAMES)))
 
     async def _copy_near(self, lines: Frames, take: Callable[[pl.DataFrame], object]) -> None:
         """Copy the payments of the lines' days, if these are worth it. Statistics are of before: there may be more.
@@ -342,14 +342,14 @@ class NamedByLines:
         if names.height:
             await copying.into(self._raw, "told_names", names.select("name", FRAME))
 
-    async def _are_any(self, others: Frames) -> bool:
+    async def _are_any(self, seconds: _Seconds) -> bool:
         """Whether a payment has one of the second names, perhaps: whether there is one between them in its index."""
         if await self._raw.fetchval(_BY_BYTES):
-            ends = others.together(_ends_of, ("name", "second")).select(pl.min("low"), pl.max("high")).row(0)
+            ends = pl.concat(map(_ends_of, seconds())).select(pl.min("low"), pl.max("high")).row(0)
         else:
             await self._raw.execute("TRUNCATE told_names")
-            for some in others:
-                await self._tell(some.filter("second"))
+            for some in seconds():
+                await self._tell(some)
             ends = await self._raw.fetchrow("SELECT min(name), max(name) FROM told_names")
         return ends[0] is not None and bool(await self._raw.fetchval(_AMONG, self._connection.id, *ends))
 
@@ -390,14 +390,3 @@ def _asked_by(connection: Connection) -> tuple[list[str], list[str]]:
     able = connector(connection.pse).capabilities.items()
     always = [method.value for method, one in able if one.look_up in (LookUp.BY_REFERENCE, LookUp.BY_LISTING)]
     return always, [method.value for method, one in able if one.look_up is LookUp.BY_PSE_REFERENCE]
-
-
-async def currency_of(connection: Connection) -> str | None:
-    """The currency of the payments that are registered on the connection, if it is one; the first ones tell."""
-    found = await rows(
-        "SELECT DISTINCT currency FROM (SELECT currency FROM payments WHERE connection_id = $1 "
-        "  AND withdrawn_at IS NULL ORDER BY pse_reference LIMIT $2) p",
-        connection.id,
-        _LOOKED_AT,
-    )
-    return found[0]["currency"] if len(found) == 1 else None

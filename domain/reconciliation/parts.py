@@ -161,7 +161,9 @@ class _Apart:
                 self.lines.add(pl.concat([whole, came]).sort("line"))
             known.append(own)
         told = pl.concat(known)
-        self._payments.add(told.unique(["known_reference", "payment_id"], keep="last", maintain_order=True))
+        if hashed(told["payment_id"]).n_unique() < told.height:
+            told = told.unique(["known_reference", "payment_id"], keep="last", maintain_order=True)
+        self._payments.add(told)
 
 
 def _keys_of(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.Series:

@@ -255,7 +255,7 @@ def of_report(file: ReportFile, report: ReadReport) -> tuple[ReadReport, Frames]
             frames = frames.moved(file.path.parent)
     if frames.folder is None:
         frames = in_memory(whole_of(list(frames), report.lines.collect_schema()))
-    return merged(told), frames
+    return replace(merged(told), lines=frames.at(0).clear().lazy()), frames  # what they were made of is given up
 
 
 def _some_of(lines: pl.LazyFrame) -> Iterator[pl.DataFrame]:
