@@ -303,9 +303,11 @@ class NamedByLines:
         await self._copy_near(lines, lambda some: _into(named)(places.of_all(some, "known_reference", FRAME)))
         for number, some in enumerate(lines.only(_NAMES)):
             names = some.select(pl.col("payment_reference").alias("name"), pl.lit(number, pl.Int64).alias(FRAME))
-            known = named.of(number).select(name="known_reference")
-            first = names.drop_nulls("name").join(known, on="name", how="anti").unique()
-            others.add(first.with_columns(second=pl.lit(value=False)))
+            first = names.drop_nulls("name")
+            if self._days is not None:
+                known = named.of(number).select(name="known_reference")
+                first = first.join(known, on="name", how="anti")
+            others.add(first.unique().with_columns(second=pl.lit(value=False)))
         return others, lambda: (near.seconds(some, number) for number, some in enumerate(lines.only(_NAMES)))
 
     async def _copy_near(self, lines: Frames, take: Callable[[pl.DataFrame], object]) -> None:
