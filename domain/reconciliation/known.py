@@ -20,10 +20,10 @@ from domain.platform.database import rows
 from domain.pse.capabilities import LookUp
 from domain.pse.registry import connector
 from domain.reconciliation import near
+from domain.reconciliation.frame_index import FrameIndex, hashed
 from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, orders_of
 from domain.reconciliation.nameless import SUSPENSE_SCHEMA
 from domain.reconciliation.near import FRAME
-from domain.reconciliation.places import Places, hashed
 from domain.settlements.frames import AddedUp, Frames, Sorted, in_memory, whole_of
 
 FEW_LINES: Final = 1_000  # of so many, the names are parameters
@@ -299,8 +299,8 @@ class NamedByLines:
     async def _near_by_frame(self, lines: Frames, named: Sorted) -> tuple[Frames, _Seconds]:
         """The same of several frames, and all of their second names."""
         others = Frames(lines.folder)
-        places = Places([hashed(some["payment_reference"].drop_nulls()).unique() for some in lines.only(_NAMES)])
-        await self._copy_near(lines, lambda some: _into(named)(places.of_all(some, "known_reference", FRAME)))
+        index = FrameIndex([hashed(some["payment_reference"].drop_nulls()).unique() for some in lines.only(_NAMES)])
+        await self._copy_near(lines, lambda some: _into(named)(index.of_all(some, "known_reference", FRAME)))
         for number, some in enumerate(lines.only(_NAMES)):
             names = some.select(pl.col("payment_reference").alias("name"), pl.lit(number, pl.Int64).alias(FRAME))
             first = names.drop_nulls("name")

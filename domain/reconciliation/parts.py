@@ -14,9 +14,9 @@ import polars as pl
 from domain.models import Connection
 from domain.platform import copying
 from domain.pse.reporting import REPORT_SCHEMA
+from domain.reconciliation.frame_index import FrameIndex, hashed, several
 from domain.reconciliation.known import Known, NamedByLines, known_of
 from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, UNNAMED, named_payment, orders_of
-from domain.reconciliation.places import Places, hashed, several
 from domain.settlements.frames import Frames, Sorted
 
 Part = tuple[pl.DataFrame, Known]
@@ -76,7 +76,7 @@ class _Apart:
         self.suspense = pl.DataFrame()
         keys = [_keys_of(some, named.of(number)) for number, some in enumerate(lines.only(_NAMES))]
         self._moved = self._taken_away(keys, orders)
-        self._homes = Places([one.drop_nulls().unique() for one in keys])
+        self._homes = FrameIndex([one.drop_nulls().unique() for one in keys])
         self._put_apart(keys, count)
 
     def take_refunds(self, refunds: pl.DataFrame) -> None:

@@ -25,7 +25,7 @@ def several(of_each: Sequence[pl.Series]) -> pl.Series:
     return found.filter(found == found.shift(1)).unique()
 
 
-class Places:
+class FrameIndex:
     """The numbers of hashes. `of_each`: those of number 0, 1 and so on, each once."""
 
     def __init__(self, of_each: Sequence[pl.Series]) -> None:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from domain.reconciliation.places import Places, hashed, several
+from domain.reconciliation.frame_index import FrameIndex, hashed, several
 
 
 def _names(*names: str | None) -> pl.Series:
@@ -23,12 +23,12 @@ def test_what_several_frames_name_is_found_once() -> None:
 
 
 def test_rows_are_found_once_for_each_frame_that_names_them() -> None:
-    places = Places(_each(["a", "b"], ["c"], ["b"]))
-    assert places.first(hashed(_names("c", "x", "b", None, "a"))).to_list() == [1, None, 0, None, 0]
+    index = FrameIndex(_each(["a", "b"], ["c"], ["b"]))
+    assert index.first(hashed(_names("c", "x", "b", None, "a"))).to_list() == [1, None, 0, None, 0]
     rows = pl.DataFrame({"name": ["b", "x", "c"], "id": [1, 2, 3]})
-    assert sorted(places.of_all(rows, "name", "frame").rows()) == [("b", 1, 0), ("b", 1, 2), ("c", 3, 1)]
+    assert sorted(index.of_all(rows, "name", "frame").rows()) == [("b", 1, 0), ("b", 1, 2), ("c", 3, 1)]
 
 
 def test_nothing_is_found_where_nothing_is_named() -> None:
-    places = Places(_each([], []))
-    assert places.of_all(pl.DataFrame({"name": ["a"]}), "name", "frame").is_empty()
+    index = FrameIndex(_each([], []))
+    assert index.of_all(pl.DataFrame({"name": ["a"]}), "name", "frame").is_empty()
