@@ -17,8 +17,8 @@ from domain.settlements.storable import merged, storable
 
 LINES_MAX: Final = 250_000  # of a frame: with all that a match puts beside them, some 400 MB
 WHOLE_BYTES_MAX: Final = 64 << 20  # a file that is not larger is one frame without being counted
-# Lines that are one frame in memory still, with all that a match puts beside them some 1.6 GB. To write them into files
-# and to read them again costs a seventh of all that is done with them.
+# Lines that are one frame in memory still, with all that a match puts beside them some 1.8 GB. To write them into files
+# and to read them again costs a tenth of all that is done with them.
 WHOLE_LINES_MAX: Final = 1_000_000
 _SELDOM_MIN: Final = 0.7  # of the rows say nothing: then it is sooner read apart
 _ROW: Final = "_row"
