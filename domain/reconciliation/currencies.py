@@ -19,6 +19,7 @@ from domain.reconciliation.known import Known
 from domain.reconciliation.no_longer import GONE
 
 LINES_MAX: Final = 100  # findings of one file
+_LOOKED_AT: Final = 100  # payments that say what currency an account has
 _IN_ANOTHER: Final = "A report tells of the refund, in another currency."
 _NAMED: Final = pl.coalesce("payment_reference", "payment_alias", "order_reference")
 _OPEN: Final = """SELECT DISTINCT refund_id FROM findings WHERE merchant_id = $1 AND refund_id = ANY($2::uuid[])
@@ -97,6 +98,8 @@ def telling(lines: pl.DataFrame) -> pl.DataFrame:
 def concerned(lines: pl.DataFrame, known: Known) -> Known:
     """What the books have of the payments that lines (of which some are `telling`) name in another currency."""
     names = lines.filter(differ()).select(known_reference=_NAMED).unique()
+    if names.is_empty():  # so it is in most reports
+        return Known(known.payments.clear(), known.refunds.clear(), known.settled.clear(), known.suspense.clear())
     payments = known.payments.join(names, on="known_reference", how="semi")
     ids = payments.select(refund_payment_id="payment_id").unique()
     refunds = known.refunds.join(ids, on="refund_payment_id", how="semi")
@@ -238,3 +241,14 @@ def _found(
         refund_id=UUID(refund_id) if refund_id else None,
         detail=detail,
     )
+
+
+async def currency_of(connection: Connection) -> str | None:
+    """The currency of the payments that are registered on the connection, if it is one; the first ones tell."""
+    found = await rows(
+        "SELECT DISTINCT currency FROM (SELECT currency FROM payments WHERE connection_id = $1 "
+        "  AND withdrawn_at IS NULL ORDER BY pse_reference LIMIT $2) p",
+        connection.id,
+        _LOOKED_AT,
+    )
+    return found[0]["currency"] if len(found) == 1 else None

@@ -22,6 +22,7 @@ from domain.reconciliation import (
     corrections,
     currencies,
     expected,
+    near,
     no_longer,
     proven,
     suspended,
@@ -125,6 +126,8 @@ def _registered_twice(
     other = payments.select(
         other="known_reference", id="payment_id", captured="payment_captured", currency="payment_currency"
     )
+    if near.are_apart(payments["known_reference"], effects["payment_alias"]):
+        return []
     named = effects.lazy().select(one="payment_reference", other="payment_alias").drop_nulls()
     found = (
         named.join(other.lazy(), on="other")

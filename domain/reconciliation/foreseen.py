@@ -70,7 +70,7 @@ async def _books(
     connection: Connection, day: date, effects: Frames, name: str, beside: Sequence[PaidOut], old: Report | None
 ) -> list[dict[str, Any]]:
     """What each entry adds to PSE_BALANCE, less what the report before it has added."""
-    parts = await payouts.of_report(connection, name, day, effects.together(payouts.telling), beside)
+    parts = await payouts.of_report(connection, name, day, effects.together(payouts.telling, payouts.ASKED), beside)
     moved = added(batches.of_lines(connection, effects), payouts.moved(connection, parts))
     if old is not None:
         before = added(await batches.stored([old.id]), await payouts.stored(connection, old.id))

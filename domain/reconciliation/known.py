@@ -6,7 +6,7 @@ session sees, and what is known of them out of it, so that no statement has a mi
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -20,13 +20,13 @@ from domain.platform.database import rows
 from domain.pse.capabilities import LookUp
 from domain.pse.registry import connector
 from domain.reconciliation import near
+from domain.reconciliation.frame_index import FrameIndex, hashed
 from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, orders_of
 from domain.reconciliation.nameless import SUSPENSE_SCHEMA
 from domain.reconciliation.near import FRAME
 from domain.settlements.frames import AddedUp, Frames, Sorted, in_memory, whole_of
 
 FEW_LINES: Final = 1_000  # of so many, the names are parameters
-_LOOKED_AT: Final = 100  # payments that say what currency an account has
 _TABLES: Final = ("told_names", "told_payments")
 _MEMORY: Final = "64MB"  # of a join with many names: with PostgreSQL's own 4 MB it is written to disk in between
 
@@ -165,10 +165,14 @@ async def known_of(connection: Connection, name: str, lines: pl.DataFrame) -> Kn
 
 
 _NAMES: Final = ("payment_reference", "payment_alias")
-_REFERENCE: Final = pl.col("known_reference")
-_NAMED_SCHEMA: Final[Schema] = {"name": pl.String, FRAME: pl.Int64, "second": pl.Boolean}
+_Seconds = Callable[[], Iterator[pl.DataFrame]]  # frame by frame, second names with their FRAME
 _FRAMED_SCHEMA: Final[Schema] = {**PAYMENT_SCHEMA, FRAME: pl.Int64}
 _SCHEMAS: Final[tuple[Schema, ...]] = (PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, SUSPENSE_SCHEMA)
+
+
+def _into(named: Sorted) -> Callable[[pl.DataFrame], None]:
+    """Puts payments with their FRAME there."""
+    return lambda some: named.add(some, some[FRAME])
 
 
 def _few(query: str, number: int) -> str:
@@ -188,8 +192,8 @@ def names_of(lines: pl.DataFrame) -> pl.Series:
 
 
 def _ends_of(names: pl.DataFrame) -> pl.DataFrame:
-    """The first and last of the second names, by their bytes."""
-    return names.filter("second").select(pl.min("name").alias("low"), pl.max("name").alias("high"))
+    """The first and last of the names, by their bytes."""
+    return names.select(pl.min("name").alias("low"), pl.max("name").alias("high"))
 
 
 _BY: Final = {"of_r": "r.payment_id", "of_l": "l.payment_id", "of_p": "p.id"}  # where a query names its payments
@@ -213,9 +217,9 @@ def _many(query: str, among: Mapping[str, str]) -> str:
 
 async def _of_many(connection: Connection, name: str, lines: pl.DataFrame) -> Known:
     async with copying.aside() as raw, NamedByLines(raw, connection) as asked:
-        found = list[pl.DataFrame]()
-        await asked.of_frames(in_memory(lines), found.append)
-        payments = whole_of(found, _FRAMED_SCHEMA).drop(FRAME)
+        found = Sorted(None, 1, PAYMENT_SCHEMA)
+        await asked.of_frames(in_memory(lines), found)
+        payments = found.of(0)
         orders = orders_of(lines)
         if not orders.is_empty():
             payments = pl.concat([payments, await asked.of_orders(orders)]).unique()
@@ -268,57 +272,69 @@ class NamedByLines:
         await self._found("order_reference", found.append)
         return whole_of(found, _FRAMED_SCHEMA).drop(FRAME)
 
-    async def of_frames(self, lines: Frames, take: Callable[[pl.DataFrame], object]) -> None:
-        """The payments that the frames name, asked for at once and given piece by piece, each with its FRAME.
+    async def of_frames(self, lines: Frames, named: Sorted) -> None:
+        """The payments that the frames name, put into `named` by the number of the frame.
 
         Asked frame by frame, PostgreSQL would read all payments as often as there are frames.
         """
-        others = await self._near(lines, take)
+        near_ones = self._near if len(lines) == 1 else self._near_by_frame
+        others, seconds = await near_ones(lines, named)
         await self._raw.execute("TRUNCATE told_names")
         for some in others:
             await self._tell(some.filter(~pl.col("second")))
-        await self._found("pse_reference", take)
-        if await self._are_any(others):
+        await self._found("pse_reference", _into(named))
+        if await self._are_any(seconds):
             await self._raw.execute("TRUNCATE told_names")
-            for some in others:
-                await self._tell(some.filter("second").unique())
-            await self._found("pse_reference", take)
+            for some in seconds():
+                await self._tell(some.unique())
+            await self._found("pse_reference", _into(named))
         others.forget()
 
-    async def _near(self, lines: Frames, take: Callable[[pl.DataFrame], object]) -> Frames:
-        """The names that nobody has who was near: those that are, are taken."""
-        others = Frames(lines.folder)
-        payments, told = (Sorted(lines.folder, len(lines), one) for one in (PAYMENT_SCHEMA, _NAMED_SCHEMA))
-        await self._copy_near(lines, payments)
-        named = (near.names_of(some, number) for number, some in enumerate(lines.only(_NAMES)))
+    async def _near(self, lines: Frames, named: Sorted) -> tuple[Frames, _Seconds]:
+        """The names of the one frame that nobody has who was near, and its second ones: those that are, are taken."""
+        (names,) = (near.names_of(some, 0) for some in lines.only(_NAMES))
+        payments = list[pl.DataFrame]()
+        await self._copy_near(lines, payments.append)
         if self._days is None:
-            for names in named:
-                others.add(near.asked(names))
+            others = near.asked(names)
         else:
-            for names in named:
-                told.add(names, pl.col("name"))
-            for part in range(len(lines)):
-                found, names = near.told(payments.of(part), told.of(part))
-                others.add(names)
-                take(found)
-        payments.forget()
-        told.forget()
-        return others
+            found, others = near.told(whole_of(payments, PAYMENT_SCHEMA), names)
+            _into(named)(found)
+        return in_memory(others), lambda: iter((others.filter("second"),))
 
-    async def _copy_near(self, lines: Frames, payments: Sorted) -> None:
-        """Copy the payments of the lines' days, if these are worth it. Statistics are of before: there may be more."""
+    async def _near_by_frame(self, lines: Frames, named: Sorted) -> tuple[Frames, _Seconds]:
+        """The same of several frames, and all of their second names."""
+        others = Frames(lines.folder)
+        index = FrameIndex([hashed(some["payment_reference"].drop_nulls()).unique() for some in lines.only(_NAMES)])
+        await self._copy_near(lines, lambda some: _into(named)(index.of_all(some, "known_reference", FRAME)))
+        for number, some in enumerate(lines.only(_NAMES)):
+            names = some.select(pl.col("payment_reference").alias("name"), pl.lit(number, pl.Int64).alias(FRAME))
+            first = names.drop_nulls("name")
+            if self._days is not None:
+                known = named.of(number).select(name="known_reference")
+                first = first.join(known, on="name", how="anti")
+            others.add(first.unique().with_columns(second=pl.lit(value=False)))
+        return others, lambda: (near.seconds(some, number) for number, some in enumerate(lines.only(_NAMES)))
+
+    async def _copy_near(self, lines: Frames, take: Callable[[pl.DataFrame], object]) -> None:
+        """Copy the payments of the lines' days, if these are worth it. Statistics are of before: there may be more.
+
+        So some may be taken that nobody is near to any more, and found by their names again.
+        """
         self._days = days = await near.days_of(self._raw, self._connection, lines)
-        if days is not None:
-            asked = f"SELECT {self._near_columns(lines)} FROM payments p WHERE {days.condition()} LIMIT {days.most + 1}"  # noqa: S608
-            store = pl.col("store_id").fill_null(days.store)
-            await copying.pieces(
-                self._raw,
-                asked,
-                schema=PAYMENT_SCHEMA,
-                take=lambda some: payments.add(some.with_columns(store), _REFERENCE),
-            )
-            if payments.height > days.most:
-                self._days = None
+        if days is None:
+            return
+        asked = f"SELECT {self._near_columns(lines)} FROM payments p WHERE {days.condition()} LIMIT {days.most + 1}"  # noqa: S608
+        store, count = pl.col("store_id").fill_null(days.store), 0
+
+        def taken(some: pl.DataFrame) -> None:
+            nonlocal count
+            count += some.height
+            take(some.with_columns(store))
+
+        await copying.pieces(self._raw, asked, schema=PAYMENT_SCHEMA, take=taken)
+        if count > days.most:
+            self._days = None
 
     def _near_columns(self, lines: Frames) -> str:
         """Those of a payment; the store in which most of them were made is not told, nor orders that nobody asks for.
@@ -334,14 +350,14 @@ class NamedByLines:
         if names.height:
             await copying.into(self._raw, "told_names", names.select("name", FRAME))
 
-    async def _are_any(self, others: Frames) -> bool:
+    async def _are_any(self, seconds: _Seconds) -> bool:
         """Whether a payment has one of the second names, perhaps: whether there is one between them in its index."""
         if await self._raw.fetchval(_BY_BYTES):
-            ends = others.together(_ends_of, ("name", "second")).select(pl.min("low"), pl.max("high")).row(0)
+            ends = pl.concat(map(_ends_of, seconds())).select(pl.min("low"), pl.max("high")).row(0)
         else:
             await self._raw.execute("TRUNCATE told_names")
-            for some in others:
-                await self._tell(some.filter("second"))
+            for some in seconds():
+                await self._tell(some)
             ends = await self._raw.fetchrow("SELECT min(name), max(name) FROM told_names")
         return ends[0] is not None and bool(await self._raw.fetchval(_AMONG, self._connection.id, *ends))
 
@@ -382,14 +398,3 @@ def _asked_by(connection: Connection) -> tuple[list[str], list[str]]:
     able = connector(connection.pse).capabilities.items()
     always = [method.value for method, one in able if one.look_up in (LookUp.BY_REFERENCE, LookUp.BY_LISTING)]
     return always, [method.value for method, one in able if one.look_up is LookUp.BY_PSE_REFERENCE]
-
-
-async def currency_of(connection: Connection) -> str | None:
-    """The currency of the payments that are registered on the connection, if it is one; the first ones tell."""
-    found = await rows(
-        "SELECT DISTINCT currency FROM (SELECT currency FROM payments WHERE connection_id = $1 "
-        "  AND withdrawn_at IS NULL ORDER BY pse_reference LIMIT $2) p",
-        connection.id,
-        _LOOKED_AT,
-    )
-    return found[0]["currency"] if len(found) == 1 else None

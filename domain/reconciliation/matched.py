@@ -58,7 +58,7 @@ def of_parts(
     `replacing`: whether they take the place of lines of other reports (plain_lines, refund_parts). `state`: each part
     is added to it, since it is being read.
     """
-    lines, given_up = Frames(folder), list[int]()
+    lines, given_up = Frames(folder, parts.lines), list[int]()
     said: list[Standing] = []
     for some, known in parts:
         if state is not None:
@@ -119,7 +119,7 @@ def _gains(standing: Standing, entered: Standing) -> bool:
 
 async def settling(connection: Connection, name: str, matched: MatchedLines) -> Settling:
     """The lines of the report of that name with what they do to the books, and what they are booked as."""
-    worded, unowned, giving = Frames(matched.lines.folder), list[pl.DataFrame](), list[pl.DataFrame]()
+    worded, unowned, giving = Frames(matched.lines.folder, matched.lines), list[pl.DataFrame](), list[pl.DataFrame]()
     for lines, known in matched:
         elsewhere = await chargeback_proofs.proven_elsewhere(connection, name, lines, matched.given_up)
         effects = chargeback_proofs.with_effects(with_effects(lines, known.settled), elsewhere)

@@ -81,6 +81,20 @@ def names_of(lines: pl.DataFrame, number: int) -> pl.DataFrame:
     )
 
 
+def seconds(lines: pl.DataFrame, number: int) -> pl.DataFrame:
+    """Second names of payments in the frame of that number, each as often as it is there."""
+    names = lines.select(pl.col("payment_alias").alias("name")).drop_nulls()
+    return names.with_columns(pl.lit(number, pl.Int64).alias(FRAME), second=pl.lit(value=True))
+
+
+def are_apart(one: pl.Series, other: pl.Series) -> bool:
+    """Whether none of these names can be among the others. Second names begin otherwise, most often."""
+    (low, high), (least, most) = ((some.min(), some.max()) for some in (one, other))
+    if low is None or least is None:
+        return True
+    return bool(most < low or high < least)  # type: ignore[operator]
+
+
 def told(near: pl.DataFrame, names: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The payments that have one of the names, each once of a frame, and the names that none of them has."""
     ours = near.select(pl.col("known_reference").alias("name"), pl.int_range(pl.len(), dtype=pl.UInt32).alias(_PLACE))
@@ -92,11 +106,8 @@ def told(near: pl.DataFrame, names: pl.DataFrame) -> tuple[pl.DataFrame, pl.Data
 
 
 def _placed(ours: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
-    """The names with the place of their payment. Second names begin otherwise, most often: then none has any."""
-    (low, high), (least, most) = (
-        one.select(pl.min("name"), pl.max("name").alias("high")).row(0) for one in (ours, names)
-    )
-    if low is None or least is None or most < low or high < least:
+    """The names with the place of their payment."""
+    if are_apart(ours["name"], names["name"]):
         return names.with_columns(pl.lit(None, pl.UInt32).alias(_PLACE))
     return names.join(ours, on="name", how="left", maintain_order="left")
 

@@ -17,9 +17,11 @@ from domain.settlements.storable import merged, storable
 
 LINES_MAX: Final = 250_000  # of a frame: with all that a match puts beside them, some 400 MB
 WHOLE_BYTES_MAX: Final = 64 << 20  # a file that is not larger is one frame without being counted
-# Lines that are one frame in memory still, with all that a match puts beside them some 1.4 GB. To put them apart and to
-# read them again costs half as much as all that is done with them.
+# Lines that are one frame in memory still, with all that a match puts beside them some 1.8 GB. To write them into files
+# and to read them again costs a tenth of all that is done with them.
 WHOLE_LINES_MAX: Final = 1_000_000
+_SELDOM_MIN: Final = 0.7  # of the rows say nothing: then it is sooner read apart
+_ROW: Final = "_row"
 _numbers = count()
 
 
@@ -41,37 +43,92 @@ class AddedUp:
 
 @dataclass(frozen=True, slots=True)
 class _InFile:
-    """A frame in a file. It is not packed: to pack and unpack it took longer than all that is done with it, and of a
-    file that is mapped only what somebody asks for is read. Columns in which nothing stands are not in it.
+    """A frame in a file, or in two. It is not packed: to pack and unpack it took longer than all that is done with it.
+
+    To read words takes most of the time. So columns that say the same in all rows are not in the file, nor those that
+    stand in the one of the frame that it was made `upon`; and what only some rows say stands beside it for those rows.
     """
 
     path: Path
     schema: pl.Schema
     told: frozenset[str]  # what is in the file
+    alike: pl.DataFrame  # one row: what all rows say
+    seldom: frozenset[str]  # what is in the file beside it, with the _ROW of it
+    upon: "_InFile | None"
 
     @classmethod
-    def of(cls, frame: pl.DataFrame, path: Path) -> "_InFile":
-        told = [one.name for one in frame if one.null_count() < one.len()] or frame.columns
-        frame.select(told).write_ipc(path, compression="uncompressed")
-        return cls(path, frame.schema, frozenset(told))
+    def of(cls, frame: pl.DataFrame, path: Path, upon: "_InFile | None" = None) -> "_InFile":
+        own = frame if upon is None else frame.drop(upon.schema)
+        alike = frozenset(one.name for one in own if _is_alike(one))
+        seldom = frozenset(one.name for one in own if one.name not in alike and _is_seldom(one))
+        rest, rows = own.drop(alike, seldom), pl.int_range(frame.height, dtype=pl.UInt32, eager=True).alias(_ROW)
+        told = rest if rest.width else rows.to_frame()
+        told.write_ipc(path, compression="uncompressed")
+        if seldom:
+            some = own.select(seldom).with_columns(rows).filter(pl.any_horizontal(pl.col(seldom).is_not_null()))
+            some.write_ipc(_beside(path), compression="uncompressed")
+        return cls(path, frame.schema, frozenset(told.columns), own.select(alike).head(1), seldom, upon)
 
     def read(self, columns: Sequence[str] | None) -> pl.DataFrame:
         wanted = columns or list(self.schema)
-        there = [name for name in wanted if name in self.told] or sorted(self.told)[:1]  # of one there are the rows
-        empty = {name: pl.lit(None, self.schema[name]) for name in wanted if name not in self.told}
-        return pl.read_ipc(self.path, columns=there).with_columns(**empty).select(wanted)
+        below = [name for name in wanted if self.upon is not None and name in self.upon.schema]
+        own = [name for name in wanted if name in self.told]
+        found = [self.upon.read(below)] if self.upon is not None and below else []
+        if own or not found:
+            found.append(pl.read_ipc(self.path, columns=own or sorted(self.told)[:1]))  # of one there are the rows
+        if some := [name for name in wanted if name in self.seldom]:
+            found.append(self._seldom(some, found[0].height))
+        alike = [pl.lit(one[0], one.dtype).alias(one.name) for one in self.alike]
+        return pl.concat(found, how="horizontal").with_columns(alike).select(wanted)
+
+    def _seldom(self, columns: Sequence[str], height: int) -> pl.DataFrame:
+        some = pl.read_ipc(_beside(self.path), columns=[_ROW, *columns])
+        place = pl.repeat(None, height, dtype=pl.UInt32, eager=True)
+        place = place.scatter(some[_ROW], pl.int_range(some.height, dtype=pl.UInt32, eager=True))
+        return some.drop(_ROW).select(pl.all().gather(place))
+
+    def forget(self) -> None:
+        self.path.unlink()
+        if self.seldom:
+            _beside(self.path).unlink()
+
+
+def _beside(path: Path) -> Path:
+    return path.with_suffix(".seldom")
+
+
+def _is_alike(column: pl.Series) -> bool:
+    """Whether all rows say the same."""
+    if column.is_empty() or column.dtype.is_nested():
+        return False
+    first = column[0]
+    if column[-1] != first or column[column.len() // 2] != first:
+        return False
+    if first is None:
+        return column.null_count() == column.len()
+    return not column.has_nulls() and bool((column == column.head(1)).all())
+
+
+def _is_seldom(column: pl.Series) -> bool:
+    """Whether words stand in a few rows."""
+    return column.dtype == pl.String and column.null_count() > column.len() * _SELDOM_MIN
 
 
 class Frames:
     """Frames of the same columns, read one after the other, as often as they are wanted.
 
-    `folder`: where they are kept; None: in memory.
+    `folder`: where they are kept; None: in memory. `upon`: each is made of one of these, whose columns it has as they
+    are there, row by row; so they are not written again.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, upon: "Frames | None" = None) -> None:
         self.folder = folder
         self.height = 0
         self._frames: list[pl.DataFrame | _InFile] = []
+        self._upon = upon
+        self._is_below = False
+        if upon is not None:
+            upon._is_below = True
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -91,7 +148,18 @@ class Frames:
         if self.folder is None:
             self._frames.append(frame)
             return
-        self._frames.append(_InFile.of(frame, self.folder / f"frame-{next(_numbers)}.arrow"))
+        below = None if self._upon is None else self._upon._frames[len(self)]
+        assert not isinstance(below, pl.DataFrame), "What is in files is made of files."
+        self._frames.append(_InFile.of(frame, self.folder / f"frame-{next(_numbers)}.arrow", below))
+
+    def share(self, of: "Frames", number: int, height: int) -> None:
+        """Have that one of theirs, of so many rows, too; whoever shares some forgets none."""
+        self.height += height
+        self._frames.append(of._frames[number])
+
+    def at(self, number: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The one of that number, from 0; of `columns` alone."""
+        return _read(self._frames[number], columns)
 
     def together(
         self, make: Callable[[pl.DataFrame], pl.DataFrame], columns: Sequence[str] | None = None
@@ -104,7 +172,7 @@ class Frames:
 
     def changed(self, make: Callable[[pl.DataFrame], pl.DataFrame]) -> "Frames":
         """What is made of each frame, kept as these were, which are forgotten."""
-        made = Frames(self.folder)
+        made = Frames(self.folder, self._upon)
         for frame in self:
             made.add(make(frame))
         self.forget()
@@ -118,10 +186,12 @@ class Frames:
         return made
 
     def forget(self) -> None:
-        """Take away what is kept in files: nobody reads it again."""
+        """Take away what is kept in files: nobody reads it again, but for what others are made upon."""
+        if self._is_below and self.folder is not None:
+            return
         for one in self._frames:
             if isinstance(one, _InFile):
-                one.path.unlink()
+                one.forget()
         self._frames = []
 
 
@@ -132,20 +202,21 @@ def _read(frame: "pl.DataFrame | _InFile", columns: Sequence[str] | None) -> pl.
 
 
 class Sorted:
-    """Rows of one kind, put apart by a key. `folder`: where they are kept; None: in memory."""
+    """Rows of one kind, put apart. `folder`: where they are kept; None: in memory."""
 
     def __init__(self, folder: Path | None, count: int, schema: Schema) -> None:
         self.height = 0
         self._schema = schema
         self._parts = [Frames(folder) for _ in range(count)]
 
-    def add(self, rows: pl.DataFrame, key: pl.Expr) -> None:
-        """Put each row into the part of its key, in the order in which they come."""
+    def add(self, rows: pl.DataFrame, parts: pl.Series) -> None:
+        """Put each row into the part of that number, in the order in which they come; what is of none into none."""
         self.height += rows.height
-        if len(self._parts) == 1:
-            self._parts[0].add(rows.select(*self._schema))
+        each = parts.drop_nulls().unique()
+        if each.len() == 1 and not parts.has_nulls():  # so it is where rows come in the order of a report's lines
+            self._parts[each[0]].add(rows.select(*self._schema))
             return
-        placed = rows.select(*self._schema, _part=key.hash() % len(self._parts))
+        placed = rows.select(*self._schema).with_columns(parts.alias("_part")).drop_nulls("_part")
         for (part,), some in placed.partition_by("_part", include_key=False, as_dict=True).items():
             self._parts[int(part)].add(some)
 
@@ -184,7 +255,7 @@ def of_report(file: ReportFile, report: ReadReport) -> tuple[ReadReport, Frames]
             frames = frames.moved(file.path.parent)
     if frames.folder is None:
         frames = in_memory(whole_of(list(frames), report.lines.collect_schema()))
-    return merged(told), frames
+    return replace(merged(told), lines=frames.at(0).clear().lazy()), frames  # what they were made of is given up
 
 
 def _some_of(lines: pl.LazyFrame) -> Iterator[pl.DataFrame]:

@@ -111,7 +111,7 @@ async def same_as_stored(
     """Whether the stored report has these bytes, and its lines say and settle the very same things."""
     if report.digest != pieces.digest_of(file):
         return False
-    paid = lines.together(payouts.telling)
+    paid = lines.together(payouts.telling, payouts.ASKED)
     parts = await payouts.of_report(connection, report.name, report.business_date, paid, told.payouts)
     if not await payouts.same(report, parts):
         return False
@@ -147,8 +147,8 @@ async def _packed_beside(file: ReportFile, lines: Frames) -> tuple[list[Path], l
     """The file's packed pieces, packed while PostgreSQL takes the lines; few of these are not there yet."""
     packing = asyncio.create_task(asyncio.to_thread(pieces.packed, file))
     try:
-        many = enumerate(lines if lines.height > FEW else ())
-        copied = [await held.hold(_kept(some), number) for number, some in many if some.height]
+        many = enumerate(lines.only(_KEPT) if lines.height > FEW else ())
+        copied = [await held.hold(some, number) for number, some in many if some.height]
     finally:
         await asyncio.wait([packing])
     return packing.result(), copied

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 # The column that `read` adds: what in the row nobody understands, in the row's own words; "" where all is clear.
 UNCLEAR: Final = "unclear"
 _BLANK: Final = " \t\r\n\x1a"
-_IN_MEMORY_BYTES_MAX: Final = 64 << 20  # of a file: as text in columns its rows take some two and a half times as much
+# Of a file: as text in columns its rows take some two and a half times as much, less than a report's match does.
+_IN_MEMORY_BYTES_MAX: Final = 192 << 20
 _CHUNK_ROWS: Final = 50_000
 _RUNS_MAX: Final = 500  # of rows that are good, or not: more are sooner looked at one by one
 _CELL_CHARACTERS_MAX: Final = 131_072

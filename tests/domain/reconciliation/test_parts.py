@@ -12,8 +12,10 @@ from domain import invariants
 from domain.books import ledger
 from domain.models import Finding, Payment, Report, SettlementLine
 from domain.pse import registry
+from domain.pse.reporting import REPORT_SCHEMA
 from domain.pse.vocabulary import Returned, Succeeded
 from domain.reconciliation import known, near
+from domain.reconciliation.parts import parts_of
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from domain.settlements import frames, reports
@@ -47,6 +49,7 @@ def in_parts(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(frames, "WHOLE_LINES_MAX", 0)
         monkeypatch.setattr(known, "FEW_LINES", 0)
         monkeypatch.setattr(near, "COST_MAX", 1e9)
+        monkeypatch.setattr(near, "ASKED", 1)  # of each part the first name
         monkeypatch.setattr(reports, "FEW", 0)
         if MEMORY.is_dir():  # thousands of files of one line: a disk would take longer than all the rest
             monkeypatch.setattr(tempfile, "tempdir", str(MEMORY))
@@ -183,6 +186,34 @@ async def test_the_same_report_in_parts_is_recognised(in_parts: Any) -> None:
     await a_night(shop, *_first(of), days=-1)
     assert (await Report.get()).known is not None
     assert (await Report.get()).id == before.id
+
+
+async def test_what_is_known_of_the_parts_is_what_is_known_of_the_whole(
+    in_parts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.register(Telling())
+    shop, of = await _world()
+    for name, amount in (("pi_1", 4_000), ("pi_5", 1_000)):
+        await an_answer(await a_refund(shop, of[name], amount), Succeeded(f"R{name[-1]}"))
+    await a_night(shop, *_second(of), days=-1, name="second")
+    texts = {"booked_at": pl.String(), "business_date": pl.String()}
+    lines = pl.DataFrame(_first(of), schema={**REPORT_SCHEMA, **texts}).with_columns(
+        pl.col("booked_at").str.to_datetime(time_unit="us", time_zone="UTC"),
+        pl.col("business_date").str.to_date(strict=False),
+        line=pl.int_range(pl.len()),
+    )
+    whole = await known.known_of(shop.connection, "first", lines)
+    in_parts(5)
+    kept = frames.Frames(tmp_path)
+    for some in lines.iter_slices(5):
+        kept.add(some)
+    for most in (2, 1 / 8, 0):  # times as many payments of these days as names: more than there are, fewer, and none
+        monkeypatch.setattr(near, "FEW_MAX", most)
+        parts = list(await parts_of(shop.connection, "first", kept))
+        assert sorted(line for some, _ in parts for line in some["line"]) == lines["line"].to_list()
+        for name in known.Known.__slots__:
+            told = {repr(row) for _, one in parts for row in getattr(one, name).rows()}
+            assert told == {repr(row) for row in getattr(whole, name).rows()} != set(), (most, name)
 
 
 def test_frames_in_files_are_what_they_are_in_memory_and_are_gone_when_they_are_forgotten(tmp_path: Any) -> None:
