@@ -123,6 +123,7 @@ class PayoutProof(Model):
     made_at = fields.DatetimeField(auto_now_add=True)
     voided_at = fields.DatetimeField(null=True)
     voided_by = fields.CharField(max_length=200, null=True)
+    voided_by_id: UUID | None = fields.UUIDField(null=True)  # as made_by_id
     void_reason = fields.CharField(max_length=500, null=True)
 
     class Meta:

@@ -86,7 +86,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "bank_accounts": (*_READ_ADD, "UPDATE (name, number, connection_ids, mapping, ended_at)"),
     "bank_statements": _READ_ADD,
     "bank_lines": _READ_ADD,
-    "payout_proofs": (*_READ_ADD, "UPDATE (voided_at, voided_by, void_reason)"),
+    "payout_proofs": (*_READ_ADD, "UPDATE (voided_at, voided_by, voided_by_id, void_reason)"),
     "files": (*_READ_ADD, "UPDATE (media_type, stored_at, sealed_key)"),
     "onboarding_documents": (*_READ_ADD, "UPDATE (superseded_at)"),
     "onboarding_steps": _READ_ADD,
