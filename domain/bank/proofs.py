@@ -34,8 +34,11 @@ _CHANGED: Final = """SELECT f.id FROM payout_proofs f JOIN payouts p ON p.id = f
 _OTHER_AMOUNT: Final = "The PSE's reports tell another amount now."
 # A payout and a line of which a person has said that they are not the same money: nobody but a person says otherwise.
 # Whoever it was is known by id, or (of what is older) by other words than the program's.
-_DENIED: Final = """SELECT DISTINCT payout_id, line_id FROM payout_proofs
-  WHERE merchant_id = $1 AND voided_at IS NOT NULL AND (voided_by_id IS NOT NULL OR void_reason <> $2)"""
+# A line that was taken back with its statement and came in anew is the same.
+_DENIED: Final = """SELECT DISTINCT f.payout_id, same.id AS line_id FROM payout_proofs f
+  JOIN bank_lines l ON l.id = f.line_id JOIN bank_lines same ON same.account_id = l.account_id AND same.key = l.key
+  WHERE f.merchant_id = $1 AND f.voided_at IS NOT NULL AND (f.voided_by_id IS NOT NULL OR f.void_reason <> $2)
+    AND same.withdrawn_at IS NULL"""
 
 
 async def prove_all(merchant_id: UUID, cause: Cause) -> int:
@@ -159,7 +162,7 @@ async def _both(principal: Principal, payout_id: UUID, line_id: UUID) -> tuple[P
     payout = await Payout.get_or_none(id=payout_id, merchant_id=principal.merchant_id)
     if payout is None:
         raise NotFound("There is no such payout of yours.", path=["input", "payoutId"])
-    line = await BankLine.get_or_none(id=line_id, merchant_id=principal.merchant_id)
+    line = await BankLine.get_or_none(id=line_id, merchant_id=principal.merchant_id, withdrawn_at=None)
     if line is None:
         raise NotFound("There is no such line of yours.", path=["input", "bankLineId"])
     return payout, line

@@ -351,6 +351,11 @@ async def _shown(stage: Stage) -> tuple[Payout, BankLine]:
     return payout, line
 
 
+async def _to_withdraw(stage: Stage) -> Ready:
+    _, line = await _shown(stage)
+    return Ready(stage.shop, {"bankStatementId": str(line.statement_id)})
+
+
 async def _to_prove(stage: Stage) -> Ready:
     payout, line = await _shown(stage)
     return Ready(stage.shop, {"payoutId": str(payout.id), "bankLineId": str(line.id)})
@@ -582,6 +587,7 @@ PREPARED: Mapping[str, Prepare] = {
     "bankAccountCreate": _new_bank_account,
     "bankAccountEnd": _an_account_to_end,
     "bankStatementImport": _a_statement,
+    "bankStatementWithdraw": _to_withdraw,
     "batchCancel": _to_cancel,
     "batchConfirm": _to_confirm,
     "batchCreate": _to_hand_in,
