@@ -1,5 +1,6 @@
 """A statement that was none of its account is taken back by a person, and what it told with it."""
 
+import asyncio
 from pathlib import Path
 from uuid import UUID
 
@@ -125,6 +126,26 @@ async def test_nobody_is_asked_of_money_that_was_taken_back(settings: Settings) 
     await Finding.filter(resolved_at=None).update(resolved_at=made.created_at)
     await look.look(shop.id, CAUSE)
     assert await Finding.filter(resolved_at=None).count() == 0
+
+
+async def test_who_proves_by_a_statement_and_who_takes_it_back_at_once_do_not_both(settings: Settings) -> None:
+    shop = await a_shop()
+    ana, account = await an_account(shop, bound=False)
+    payout = await a_payout(shop, reference="4711")
+    given = a_sheet((utc_today(), "TED", "100,00"))
+    made = await hand_in(ana, account.id, given, settings)
+    line = await BankLine.get()
+    told = await asyncio.gather(
+        proofs.prove(ana, payout.id, line.id, CAUSE),
+        withdrawing.withdraw(ana, made.id, WHY, CAUSE),
+        withdrawing.withdraw(ana, made.id, WHY, CAUSE),
+        hand_in(ana, account.id, given, settings),
+        look.look(shop.id, CAUSE),
+        return_exceptions=True,
+    )
+    refused = [type(one) for one in told if isinstance(one, Exception)]
+    assert refused in ([NotFound, InvalidState], [InvalidState, InvalidState]), told
+    assert [one for one in await invariants.check() if one.name.startswith("bank")] == []
 
 
 async def test_only_who_keeps_the_books_takes_a_statement_of_theirs_back_and_says_why(settings: Settings) -> None:
