@@ -253,7 +253,11 @@ _QUERIES: Final[Mapping[str, str]] = {
         UNION ALL
         SELECT format('line %s of %s: its proofs that stand come to %s', l.id, l.amount, sum(f.amount - f.charges))
         FROM payout_proofs f JOIN bank_lines l ON l.id = f.line_id
-        WHERE f.voided_at IS NULL GROUP BY l.id HAVING sum(f.amount - f.charges) <> l.amount""",
+        WHERE f.voided_at IS NULL GROUP BY l.id HAVING sum(f.amount - f.charges) <> l.amount
+        UNION ALL
+        SELECT format('line %s is taken back with its statement, and proves payout %s', l.id, f.payout_id)
+        FROM payout_proofs f JOIN bank_lines l ON l.id = f.line_id
+        WHERE f.voided_at IS NULL AND l.withdrawn_at IS NOT NULL""",
     "checkpoints: they hold what the ledger adds up to": """
         SELECT format('%s of connection %s on %s: checkpoints %s, ledger %s', account, connection_id, accounting_date,
                       coalesce(c.debits - c.credits, 0), coalesce(l.debits - l.credits, 0)) AS detail

@@ -134,6 +134,7 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
         "bankAccountCreate": (P.KEEP_BOOKS,),
         "bankAccountEnd": (P.KEEP_BOOKS,),
         "bankStatementImport": (P.KEEP_BOOKS,),
+        "bankStatementWithdraw": (P.KEEP_BOOKS,),
         "payoutProofVoid": (P.KEEP_BOOKS,),
         "payoutProve": (P.KEEP_BOOKS,),
         "bankDaySet": (P.KEEP_BOOKS,),

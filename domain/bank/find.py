@@ -26,16 +26,19 @@ class Proof(StrEnum):
 
 
 def statements(principal: Principal, account_id: UUID | None) -> QuerySet[BankStatement]:
-    """What was taken in, of one account or of all. Raises Forbidden."""
+    """What was taken in, of one account or of all; what was taken back, too. Raises Forbidden."""
     principal.require_everywhere(Permission.READ_LEDGER)
     found = BankStatement.filter(merchant_id=principal.merchant_id)
     return found if account_id is None else found.filter(account_id=account_id)
 
 
 def lines(principal: Principal, account_id: UUID | None, explained: bool | None) -> QuerySet[BankLine]:
-    """The lines, with their account; `explained`: those that prove a payout, or those that do not. Raises Forbidden."""
+    """The lines that stand, with their account; `explained`: those that prove a payout, or those that do not.
+
+    Raises Forbidden.
+    """
     principal.require_everywhere(Permission.READ_LEDGER)
-    found = BankLine.filter(merchant_id=principal.merchant_id).prefetch_related("account")
+    found = BankLine.filter(merchant_id=principal.merchant_id, withdrawn_at=None).prefetch_related("account")
     found = found if account_id is None else found.filter(account_id=account_id)
     return found if explained is None else found.filter(_proven(principal, "line_id", explained))
 

@@ -38,17 +38,17 @@ _ADD: Final = """WITH told AS (
   added AS (INSERT INTO bank_lines (id, merchant_id, account_id, statement_id, line, booked_on, amount, text,
       reference, key, created_at)
     SELECT gen_random_uuid(), $1, $2, $3, t.line, t.booked_on, t.amount, t.text, t.reference, t.key, now() FROM told t
-    WHERE NOT EXISTS (SELECT 1 FROM bank_lines l WHERE l.account_id = $2 AND l.key = t.key)
+    WHERE NOT EXISTS (SELECT 1 FROM bank_lines l WHERE l.account_id = $2 AND l.key = t.key AND l.withdrawn_at IS NULL)
       AND t.key NOT IN (SELECT jsonb_array_elements_text($5::jsonb)) RETURNING id)
   SELECT count(*) AS added FROM added"""
 _KNOWN: Final = """SELECT count(*) AS known FROM bank_lines
-  WHERE account_id = $1 AND key IN (SELECT jsonb_array_elements_text($2::jsonb))"""
+  WHERE account_id = $1 AND withdrawn_at IS NULL AND key IN (SELECT jsonb_array_elements_text($2::jsonb))"""
 _OTHER_FORM: Final = """SELECT form FROM bank_statements WHERE account_id = $1 AND form <> $2 AND lines > 0
-  AND first_on <= $4 AND last_on >= $3 LIMIT 1"""
+  AND withdrawn_at IS NULL AND first_on <= $4 AND last_on >= $3 LIMIT 1"""
 # Another account that is the same one at the bank, and has statements of these days.
 _TWICE: Final = """SELECT a.name, a.number FROM bank_accounts a JOIN bank_statements s ON s.account_id = a.id
   WHERE a.merchant_id = $1 AND a.id <> $2 AND a.currency = $3 AND a.number IS NOT NULL AND s.lines > 0
-    AND s.first_on <= $5 AND s.last_on >= $4"""
+    AND s.withdrawn_at IS NULL AND s.first_on <= $5 AND s.last_on >= $4"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ async def hand_in(
         told = await apart(principal.merchant_id, _read, given, account.currency, accounts.mapping_of(account))
     async with transaction():
         account = await accounts.locked(principal, account_id)
-        earlier = await BankStatement.get_or_none(account_id=account.id, file_id=file.id)
+        earlier = await BankStatement.get_or_none(account_id=account.id, file_id=file.id, withdrawn_at=None)
         if earlier is not None:
             return earlier
         if account.ended_at is not None:

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from domain.bank import matching, names, proofs
+from domain.bank import matching, names, proofs, withdrawing
 from domain.cause import Cause
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
@@ -19,7 +19,7 @@ _WORDS: Final = ("stripe", "adyen", "mercadopago", "dlocal", "ebanx", "conekta")
 # Beside each, how many lines may be it: of several nobody can say which, and what is old is not looked for (proofs).
 _MISSING: Final = """SELECT p.id, p.merchant_id, p.connection_id, p.reference, p.currency, p.amount, p.business_date,
     (SELECT count(*) FROM bank_lines l JOIN bank_accounts a ON a.id = l.account_id
-     WHERE l.merchant_id = p.merchant_id AND l.amount = p.amount AND a.currency = p.currency
+     WHERE l.merchant_id = p.merchant_id AND l.amount = p.amount AND a.currency = p.currency AND l.withdrawn_at IS NULL
        AND (a.connection_ids = '[]'::jsonb OR a.connection_ids ? p.connection_id::text)
        AND l.booked_on BETWEEN p.business_date - 1 AND greatest(p.business_date, p.expected_at) + $2::int
        AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.line_id = l.id
@@ -28,8 +28,9 @@ _MISSING: Final = """SELECT p.id, p.merchant_id, p.connection_id, p.reference, p
     AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.payout_id = p.id AND f.voided_at IS NULL)
     AND EXISTS (SELECT 1 FROM bank_accounts a WHERE a.merchant_id = p.merchant_id AND a.currency = p.currency
       AND a.ended_at IS NULL AND (a.connection_ids = '[]'::jsonb OR a.connection_ids ? p.connection_id::text)
-      AND EXISTS (SELECT 1 FROM bank_statements s WHERE s.account_id = a.id AND s.first_on <= p.business_date + $2::int)
-      AND EXISTS (SELECT 1 FROM bank_statements s WHERE s.account_id = a.id
+      AND EXISTS (SELECT 1 FROM bank_statements s WHERE s.account_id = a.id AND s.withdrawn_at IS NULL
+        AND s.first_on <= p.business_date + $2::int)
+      AND EXISTS (SELECT 1 FROM bank_statements s WHERE s.account_id = a.id AND s.withdrawn_at IS NULL
         AND s.last_on > greatest(p.business_date, p.expected_at) + $2::int))
     AND NOT EXISTS (SELECT 1 FROM findings d WHERE d.merchant_id = p.merchant_id
       AND d.fingerprint = 'payout-missing/' || p.id || '/' || p.amount AND d.resolved_at IS NULL)
@@ -46,7 +47,7 @@ _UNKNOWN: Final = """SELECT l.id, l.merchant_id, l.amount, l.booked_on, l.text, 
      ORDER BY position(c.pse IN regexp_replace(lower(l.text), '[^a-z0-9]', '', 'g')) > 0 DESC, c.created_at LIMIT 1)
       AS connection_id
   FROM bank_lines l JOIN bank_accounts a ON a.id = l.account_id
-  WHERE l.merchant_id = $1 AND l.booked_on < current_date - $2::int
+  WHERE l.merchant_id = $1 AND l.booked_on < current_date - $2::int AND l.withdrawn_at IS NULL
     AND regexp_replace(lower(l.text), '[^a-z0-9]', '', 'g') LIKE ANY($3::text[])
     AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.line_id = l.id AND f.voided_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM findings d WHERE d.merchant_id = l.merchant_id
@@ -65,6 +66,7 @@ async def look(merchant_id: UUID, cause: Cause) -> None:
     words = [f"%{word}%" for word in _WORDS]
     unknown = await rows(_UNKNOWN, merchant_id, matching.WINDOW.days, words, _LOOK_MAX)
     await findings.open_findings([_unknown(row) for row in unknown if row["connection_id"] is not None])
+    await withdrawing.end_findings(merchant_id)
     for row in await rows(_KNOWN_NOW, merchant_id):
         await findings.resolve(merchant_id, row["fingerprint"], "A payout explains it.")
     gone = [row["fingerprint"] for row in await rows(_TOLD_NO_LONGER, merchant_id)]

@@ -33,8 +33,12 @@ _CHANGED: Final = """SELECT f.id FROM payout_proofs f JOIN payouts p ON p.id = f
   WHERE f.merchant_id = $1 AND f.voided_at IS NULL AND f.amount <> p.amount ORDER BY f.id"""
 _OTHER_AMOUNT: Final = "The PSE's reports tell another amount now."
 # A payout and a line of which a person has said that they are not the same money: nobody but a person says otherwise.
-_DENIED: Final = """SELECT DISTINCT payout_id, line_id FROM payout_proofs
-  WHERE merchant_id = $1 AND voided_at IS NOT NULL AND void_reason <> $2"""
+# Whoever it was is known by id, or (of what is older) by other words than the program's.
+# A line that was taken back with its statement and came in anew is the same.
+_DENIED: Final = """SELECT DISTINCT f.payout_id, same.id AS line_id FROM payout_proofs f
+  JOIN bank_lines l ON l.id = f.line_id JOIN bank_lines same ON same.account_id = l.account_id AND same.key = l.key
+  WHERE f.merchant_id = $1 AND f.voided_at IS NOT NULL AND (f.voided_by_id IS NOT NULL OR f.void_reason <> $2)
+    AND same.withdrawn_at IS NULL"""
 
 
 async def prove_all(merchant_id: UUID, cause: Cause) -> int:
@@ -42,7 +46,7 @@ async def prove_all(merchant_id: UUID, cause: Cause) -> int:
     await on_their_way.lock(merchant_id)
     for row in await rows(_CHANGED, merchant_id):
         proof = await PayoutProof.get(id=row["id"])
-        await _void(proof, _OTHER_AMOUNT, cause.actor, cause)
+        await _void(proof, _OTHER_AMOUNT, (cause.actor, None), cause)
     await reopen.payouts_moved(merchant_id)
     payouts = await unproven.open_payouts(merchant_id)
     by_id = {payout.id: payout for payout in payouts}
@@ -150,7 +154,7 @@ async def void(principal: Principal, payout_id: UUID, reason: str, cause: Cause)
         ).get_or_none()
         if proof is None:
             raise NotFound("There is no such payout of yours that is proven.", path=["input", "payoutId"])
-        await _void(proof, reason.strip(), principal.holder, cause)
+        await _void(proof, reason.strip(), (principal.holder, principal.party), cause)
     return await PayoutProof.get(id=proof.id)
 
 
@@ -158,7 +162,7 @@ async def _both(principal: Principal, payout_id: UUID, line_id: UUID) -> tuple[P
     payout = await Payout.get_or_none(id=payout_id, merchant_id=principal.merchant_id)
     if payout is None:
         raise NotFound("There is no such payout of yours.", path=["input", "payoutId"])
-    line = await BankLine.get_or_none(id=line_id, merchant_id=principal.merchant_id)
+    line = await BankLine.get_or_none(id=line_id, merchant_id=principal.merchant_id, withdrawn_at=None)
     if line is None:
         raise NotFound("There is no such line of yours.", path=["input", "bankLineId"])
     return payout, line
@@ -237,7 +241,7 @@ async def _made(
     return proof
 
 
-async def _void(proof: PayoutProof, reason: str, by: str, cause: Cause) -> None:
+async def _void(proof: PayoutProof, reason: str, by: tuple[str, UUID | None], cause: Cause) -> None:
     """With all that its line proves."""
     standing = await PayoutProof.filter(line_id=proof.line_id, voided_at=None).order_by("part")
     of = [one.payout_id for one in standing if await _void_one(one, reason, by, cause)]
@@ -248,12 +252,12 @@ async def _void(proof: PayoutProof, reason: str, by: str, cause: Cause) -> None:
         await deeds.note(proof.merchant_id, "payoutProofVoid", Of(OBJECT, proof.payout_id), cause, what)
 
 
-async def _void_one(proof: PayoutProof, reason: str, by: str, cause: Cause) -> bool:
+async def _void_one(proof: PayoutProof, reason: str, by: tuple[str, UUID | None], cause: Cause) -> bool:
     voided = (
-        "UPDATE payout_proofs SET voided_at = now(), voided_by = $2, void_reason = $3 "
+        "UPDATE payout_proofs SET voided_at = now(), voided_by = $2, void_reason = $3, voided_by_id = $4 "
         "WHERE id = $1 AND voided_at IS NULL"
     )
-    if done := bool(await execute(voided, proof.id, by[:200], reason)):
+    if done := bool(await execute(voided, proof.id, by[0][:200], reason, by[1])):
         payout = await Payout.get(id=proof.payout_id)
         connection = await Connection.get(id=payout.connection_id)
         await _post(proof, connection, payout.currency, cause, reverse=True)

@@ -16,10 +16,10 @@ _LEFT_OVER: Final = """SELECT l.booked_on, l.amount, l.reference, l.text, l.key,
       AND object_id = $2::uuid::text AND operation = 'bankAccountChange' AND changes -> 'mapping' IS NOT NULL)
     AS was_read_otherwise
   FROM bank_lines l JOIN bank_statements s ON s.id = l.statement_id
-  WHERE l.merchant_id = $1 AND l.account_id = $2::uuid AND l.booked_on BETWEEN $3 AND $4
+  WHERE l.merchant_id = $1 AND l.account_id = $2::uuid AND l.booked_on BETWEEN $3 AND $4 AND l.withdrawn_at IS NULL
     AND l.key NOT IN (SELECT jsonb_array_elements_text($5::jsonb)) ORDER BY l.booked_on, l.id"""
 _KNOWN: Final = """SELECT key FROM bank_lines
-  WHERE account_id = $1 AND key IN (SELECT jsonb_array_elements_text($2::jsonb))"""
+  WHERE account_id = $1 AND withdrawn_at IS NULL AND key IN (SELECT jsonb_array_elements_text($2::jsonb))"""
 
 
 @dataclass(frozen=True, slots=True)

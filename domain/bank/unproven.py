@@ -18,7 +18,7 @@ _PAYOUTS: Final = """SELECT p.id, p.connection_id, p.reference, p.currency, p.am
 _LINES: Final = """SELECT l.id, a.currency, l.amount, l.booked_on, concat_ws(' ', l.text, l.reference) AS words,
     ARRAY(SELECT jsonb_array_elements_text(a.connection_ids)) AS connections
   FROM bank_lines l JOIN bank_accounts a ON a.id = l.account_id
-  WHERE l.merchant_id = $1 AND l.booked_on > now()::date - $2::int AND {which}
+  WHERE l.merchant_id = $1 AND l.booked_on > now()::date - $2::int AND l.withdrawn_at IS NULL AND {which}
     AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.line_id = l.id AND f.voided_at IS NULL)
   ORDER BY l.booked_on, l.id"""
 _OF_AMOUNTS: Final = _LINES.format(which="l.amount = ANY($3::bigint[])")

@@ -61,10 +61,12 @@ class BankStatement(Model):
     contradicted: str | None = fields.TextField(null=True)
     created_by = fields.CharField(max_length=200)
     created_at = fields.DatetimeField(auto_now_add=True)
+    withdrawn_at = fields.DatetimeField(null=True)  # taken back by a person
+    withdrawn_by = fields.CharField(max_length=200, null=True)
+    withdrawal_reason = fields.CharField(max_length=500, null=True)
 
     class Meta:
         table = "bank_statements"
-        unique_together = (("account_id", "file_id"),)
         indexes = (("merchant_id", "created_at", "id"),)
 
 
@@ -91,10 +93,10 @@ class BankLine(Model):
     reference: str | None = fields.TextField(null=True)
     key = fields.CharField(max_length=64)  # the same line in any file (domain/bank/statement.keys)
     created_at = fields.DatetimeField(auto_now_add=True)
+    withdrawn_at = fields.DatetimeField(null=True)  # with its statement: it is money of this account no more
 
     class Meta:
         table = "bank_lines"
-        unique_together = (("account_id", "key"),)
         indexes = (("merchant_id", "created_at", "id"),)
 
 
@@ -123,6 +125,7 @@ class PayoutProof(Model):
     made_at = fields.DatetimeField(auto_now_add=True)
     voided_at = fields.DatetimeField(null=True)
     voided_by = fields.CharField(max_length=200, null=True)
+    voided_by_id: UUID | None = fields.UUIDField(null=True)  # as made_by_id
     void_reason = fields.CharField(max_length=500, null=True)
 
     class Meta:

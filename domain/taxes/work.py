@@ -22,6 +22,7 @@ from domain.models.taxes import Booked, RefundCause, ReversalState, TaxRegime
 from domain.platform.database import transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.taxes import entered, giving_up, moves, places, reversals, rulebook
+from domain.taxes.candidates import TOO_EARLY
 from domain.taxes.moves import Paper
 from domain.taxes.weigh import Review, Weighed, weigh
 
@@ -69,7 +70,7 @@ async def document(principal: Principal, reversal_id: UUID, number: str, on: dat
     """Say which tax document takes the VAT back. Raises Forbidden, NotFound, InvalidInput, InvalidState."""
     async with transaction():
         row, before = await _held(principal, reversal_id)
-        paper = Paper(_number(number), await _not_ahead(principal, on))
+        paper = Paper(_number(number), await _within(principal, row, on))
         await entered.check(row, paper)
         await moves.document(row, paper, cause)
         await _note(row, before, DOCUMENT, cause)
@@ -198,7 +199,7 @@ async def review(principal: Principal, reversal_id: UUID, said: Said, cause: Cau
         row.note = note = _checked_note(said.note)
         waits: dict[str, list[Any]] = {}
         if said.counter is not None:
-            counter = Paper(_number(said.counter.number), await _not_ahead(principal, said.counter.issued_on))
+            counter = Paper(_number(said.counter.number), await _within(principal, row, said.counter.issued_on))
             await moves.counter(row, await Refund.get(id=row.refund_id), counter, cause)
         else:
             await _check_said(principal, row, said)
@@ -285,9 +286,12 @@ async def _today(principal: Principal) -> date:
     return await ledger.today(principal.merchant_id)
 
 
-async def _not_ahead(principal: Principal, on: date) -> date:
+async def _within(principal: Principal, row: VatReversal, on: date) -> date:
+    """A document's day, between the sale and today: by hand as in a file. Raises InvalidInput."""
     if on > await _today(principal):
         raise InvalidInput("The document's day lies ahead.", path=["input", "issuedOn"])
+    if on < row.sold_on:
+        raise InvalidInput(TOO_EARLY, path=["input", "issuedOn"])
     return on
 
 

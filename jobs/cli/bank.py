@@ -29,6 +29,11 @@ _CREATE: Final = f"""mutation Create($input: BankAccountCreateInput!) {{ bankAcc
   account {{ id name currency }} {client.ERRORS} }} }}"""
 _IMPORT: Final = f"""mutation Import($input: BankStatementImportInput!) {{ bankStatementImport(input: $input) {{
   statement {{ id form firstOn lastOn lines newLines proof contradicted }} {client.ERRORS} }} }}"""
+_STATEMENTS: Final = f"""query Statements($first: Int!, $after: String, $account: ID) {{
+  bankStatements(first: $first, after: $after, bankAccountId: $account) {{ edges {{ node {{ id form firstOn
+  lastOn lines newLines createdAt withdrawnAt withdrawalReason }} }} {_PAGE} }} }}"""
+_WITHDRAW: Final = f"""mutation Withdraw($input: BankStatementWithdrawInput!) {{ bankStatementWithdraw(input: $input) {{
+  statement {{ id newLines }} {client.ERRORS} }} }}"""
 _PROVE: Final = f"""mutation Prove($input: PayoutProveInput!) {{ payoutProve(input: $input) {{
   proof {{ bankLineId how charges }} {client.ERRORS} }} }}"""
 _VOID: Final = f"""mutation Void($input: PayoutProofVoidInput!) {{ payoutProofVoid(input: $input) {{
@@ -78,6 +83,32 @@ def import_(
         f"{made['form']} of {made['firstOn']} to {made['lastOn']}: {made['newLines']} of {made['lines']} are new."
     )
     typer.echo(made["contradicted"] or made["proof"] or "Nothing in the file proves that it is whole.")
+
+
+@app.command("statements")
+def statements(
+    account: Annotated[str | None, typer.Option(help="Of `estorno bank accounts`; else of all.")] = None,
+    format_: Format = "text",
+) -> None:
+    """The statements that were taken in."""
+    found = list(_all(_STATEMENTS, "bankStatements", account=account))
+    if _json(found, format_):
+        return
+    for one in found:
+        state = "  (withdrawn)" if one["withdrawnAt"] else ""
+        days = f"{one['firstOn']} to {one['lastOn']}" if one["firstOn"] else "no day"
+        typer.echo(f"{one['id']}  {days}{state}")
+        typer.echo(f"    {one['form']}: {one['newLines']} of {one['lines']} were new.")
+
+
+@app.command("withdraw")
+def withdraw(
+    statement: Annotated[str, typer.Argument(help="Of `estorno bank statements`.")],
+    reason: Annotated[str, typer.Option(help="Why; kept with it.")],
+) -> None:
+    """Take a statement back that is none of its account, with its lines. What it proves is voided first."""
+    client.ask(Settings.read(), _WITHDRAW, input={"bankStatementId": statement, "reason": reason})
+    typer.echo("It is taken back, and its lines with it.")
 
 
 @app.command("payouts")

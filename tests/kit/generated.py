@@ -53,6 +53,7 @@ NAMED: Final[Mapping[str, str]] = {
     "fxRateId": "fx rate",
     "bankAccountId": "bank account",
     "bankLineId": "bank line",
+    "bankStatementId": "bank statement",
     "payoutId": "payout",
     "finding.id": "Finding",
     "findingId": "Finding",

@@ -37,6 +37,7 @@ def view(asked: Asked, data: Data) -> Mapping[str, Any]:
         "accounts": accounts,
         "open_accounts": [(one["id"], f"{one['name']} ({one['currency']})") for one in accounts if not one["endedAt"]],
         "changed": changed,
+        "standing": [one for edge in data["bankStatements"]["edges"] if not (one := edge["node"])["withdrawnAt"]],
         "account_names": {one["id"]: one["name"] for one in accounts},
         "connections": given.connections_of(data),
         "of_connection": given.names_of(data),
@@ -87,6 +88,15 @@ def _imported(asked: Asked, payload: Data) -> Done:
     told = payload["statement"]
     said = _("%(lines)s lines were read, %(new)s of them new.") % {"lines": told["lines"], "new": told["newLines"]}
     return Done(_BANK, said)
+
+
+def _withdraw(asked: Asked) -> Mapping[str, Any]:
+    reason = given.needed(asked, "reason", N_("Say why, in 1 to 500 characters."))
+    return {"bankStatementId": given.needed(asked, "statement"), "reason": reason}
+
+
+def _withdrawn(asked: Asked, payload: Data) -> Done:
+    return Done(_BANK, _("The statement is taken back, and its lines with it."))
 
 
 def listed(asked: Asked) -> Mapping[str, Any]:
@@ -146,6 +156,7 @@ POSTS: Final = {
         "books/bank_import", _import, _imported, fields={"fileId": "file", "bankAccountId": "account"},
         files={"file": Purpose.BANK_STATEMENT},
     ),
+    "withdraw": Post("books/bank_withdraw", _withdraw, _withdrawn, fields={"bankStatementId": "statement"}),
 }  # fmt: skip
 PROOFS: Final = {
     "prove": Post(

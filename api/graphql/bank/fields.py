@@ -12,6 +12,8 @@ from api.graphql.bank.mutations import (
     BankAccountPayload,
     BankStatementImportInput,
     BankStatementImportPayload,
+    BankStatementWithdrawInput,
+    BankStatementWithdrawPayload,
     PayoutProofPayload,
     PayoutProofVoidInput,
     PayoutProveInput,
@@ -35,7 +37,9 @@ class BankQuery:
     async def bank_accounts(self, info: Info, first: int, after: str | None = None) -> Connection[BankAccount]:
         return await page(accounts.readable(info.context.principal), first, after, BankAccount.of)
 
-    @strawberry.field(description="Files of banks that were taken in, newest first. Needs READ_LEDGER.")
+    @strawberry.field(
+        description="Files of banks that were taken in, newest first; withdrawn ones, too. Needs READ_LEDGER."
+    )
     async def bank_statements(
         self,
         info: Info,
@@ -114,6 +118,15 @@ class BankMutation:
     )
     async def bank_statement_import(self, info: Info, input: BankStatementImportInput) -> BankStatementImportPayload:
         return await mutations.bank_statement_import(info, input)
+
+    @strawberry.mutation(
+        description="Take a statement back with its lines; once none that prints the account's number is left, the "
+        "account takes files of another one. Nothing that it proves is touched: void that first. Needs KEEP_BOOKS."
+    )
+    async def bank_statement_withdraw(
+        self, info: Info, input: BankStatementWithdrawInput
+    ) -> BankStatementWithdrawPayload:
+        return await mutations.bank_statement_withdraw(info, input)
 
     @strawberry.mutation(description="Say that a line of the bank is a payout. Needs KEEP_BOOKS.")
     async def payout_prove(self, info: Info, input: PayoutProveInput) -> PayoutProofPayload:

@@ -10,7 +10,7 @@ from api.graphql.context import Info
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import BankError
-from domain.bank import accounts, imports, proofs
+from domain.bank import accounts, imports, proofs, withdrawing
 from domain.bank.accounts import NewAccount
 from domain.bank.readers.header import CsvMapping
 
@@ -78,6 +78,12 @@ class BankStatementImportInput:
 
 
 @strawberry.input
+class BankStatementWithdrawInput:
+    bank_statement_id: strawberry.ID
+    reason: str
+
+
+@strawberry.input
 class PayoutProveInput:
     payout_id: strawberry.ID
     bank_line_id: strawberry.ID = strawberry.field(
@@ -103,6 +109,13 @@ class BankAccountPayload:
 
 @strawberry.type(description="`statement` is null exactly when `errors` is not empty.")
 class BankStatementImportPayload:
+    statement: BankStatement | None
+    errors: list[BankError]
+    request_id: str
+
+
+@strawberry.type(description="`statement` is null exactly when `errors` is not empty.")
+class BankStatementWithdrawPayload:
     statement: BankStatement | None
     errors: list[BankError]
     request_id: str
@@ -144,6 +157,14 @@ async def bank_statement_import(info: Info, input: BankStatementImportInput) -> 
     file_id = ids.uuid_of(input.file_id, ["input", "fileId"])
     made = await imports.hand_in(context.principal, account_id, file_id, context.settings, context.cause)
     return BankStatementImportPayload(statement=BankStatement.of(made), errors=[], request_id=context.request_id)
+
+
+@answering(BankStatementWithdrawPayload)
+async def bank_statement_withdraw(info: Info, input: BankStatementWithdrawInput) -> BankStatementWithdrawPayload:
+    context = info.context
+    statement_id = ids.uuid_of(input.bank_statement_id, ["input", "bankStatementId"])
+    taken = await withdrawing.withdraw(context.principal, statement_id, input.reason, context.cause)
+    return BankStatementWithdrawPayload(statement=BankStatement.of(taken), errors=[], request_id=context.request_id)
 
 
 @answering(PayoutProofPayload)

@@ -36,7 +36,7 @@ class BankAccount:
     id: strawberry.ID
     name: str
     currency: CurrencyCode
-    number: str | None = strawberry.field(description="As its first statement prints it.")
+    number: str | None = strawberry.field(description="As its first statement that stands prints it.")
     connection_ids: list[strawberry.ID] = strawberry.field(
         description="Whose payouts come here. None named: those of any, and then a payout is proven by its reference "
         "or by a person, never by amount and days."
@@ -90,6 +90,9 @@ class BankStatement:
     contradicted: str | None = told("What in it does not agree with itself, or with an earlier one.")
     created_by: str
     created_at: DateTime
+    withdrawn_at: DateTime | None
+    withdrawn_by: str | None
+    withdrawal_reason: str | None
 
     @classmethod
     def of(cls, row: StatementRow) -> "BankStatement":
@@ -108,6 +111,9 @@ class BankStatement:
             contradicted=row.contradicted,
             created_by=row.created_by,
             created_at=DateTime(row.created_at),
+            withdrawn_at=DateTime(row.withdrawn_at) if row.withdrawn_at else None,
+            withdrawn_by=row.withdrawn_by,
+            withdrawal_reason=row.withdrawal_reason,
         )
 
 

@@ -71,20 +71,26 @@ def normal(word: str) -> str:
 
 
 def columns(rows: Sequence[Sequence[str]], mapping: CsvMapping) -> Columns | None:
-    """The first row that names a date and an amount; None: there is none. Raises BadStatement for a doubled column."""
+    """The first row that names a date and an amount; None: there is none.
+
+    Raises BadStatement for a doubled column, and where several may be the money.
+    """
     for number, row in enumerate(rows[:HEADER_ROWS_MAX]):
-        found = _of_header(number, [normal(cell) for cell in row], mapping)
+        found = _of_header(number, row, mapping)
         if found is not None:
             return found
     return None
 
 
-def _of_header(number: int, header: Sequence[str], mapping: CsvMapping) -> Columns | None:
+def _of_header(number: int, printed: Sequence[str], mapping: CsvMapping) -> Columns | None:
+    header = [normal(cell) for cell in printed]
     places = {name: _place(header, name, getattr(mapping, name)) for name in _WORDS if name != "text"}
     if places["amount"] is not None and mapping.amount is None and _both(places):
         places["amount"] = None  # the two sides say more
     if places["date"] is None or (places["amount"] is None and not _both(places)):
         return None
+    for name in ("debit", "credit") if places["amount"] is None else ("amount",):
+        _check_alone(printed, header, name, mapping)
     text = tuple(place for word in mapping.text if (place := _place(header, "text", word)) is not None)
     usual = _place(header, "text", None)
     return Columns(
@@ -98,6 +104,18 @@ def _of_header(number: int, header: Sequence[str], mapping: CsvMapping) -> Colum
         balance=places["balance"],
         currency=places["currency"],
     )
+
+
+def _check_alone(printed: Sequence[str], header: Sequence[str], name: str, mapping: CsvMapping) -> None:
+    """Raises BadStatement where several columns have usual words for one side of the money, and none is named."""
+    if getattr(mapping, name) is not None:
+        return
+    found = [word.strip() for word, cell in zip(printed, header, strict=True) if cell in _WORDS[name]]
+    told = ", ".join(found)
+    if len(found) > 1:
+        raise BadStatement(
+            f"Several columns may be the {name} ({told}): name the one that counts in the account's mapping."
+        )
 
 
 def _both(places: Mapping[str, int | None]) -> bool:

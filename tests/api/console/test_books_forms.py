@@ -134,8 +134,11 @@ async def test_a_statement_is_taken_in_and_a_payout_is_proven_by_hand_and_taken_
     back = {"payout": str(payout.id), "reason": "It was another one."}
     await _done(browser, "/books/payouts?standing=PROVEN", "void", back)
     assert (await PayoutProof.get()).void_reason == "It was another one."
+    taken = {"statement": str((await BankStatement.get()).id), "reason": "It is another account's."}
+    shown = await _done(browser, "/books/bank", "withdraw", taken)
+    assert ("its lines with it" in shown, "It is another account&#39;s." in shown) == (True, True)
     assert "has ended" in await _done(browser, path, "end", {})
-    assert await BankStatement.all().count() == 1
+    assert await BankStatement.exclude(withdrawn_at=None).count() == 1
 
 
 async def test_fees_are_entered_imported_and_withdrawn(browser: Browser) -> None:

@@ -217,6 +217,16 @@ async def test_what_a_person_has_taken_back_is_not_said_again_by_the_night(setti
     assert await in_transit(shop) == -7_000
 
 
+async def test_what_a_person_takes_back_in_the_programs_own_words_is_not_said_again_either(settings: Settings) -> None:
+    shop = await a_shop()
+    payout = await a_payout(shop)
+    ana, account = await an_account(shop)
+    await hand_in(ana, account.id, a_sheet((utc_today(), "TED STRIPE PO-1A2B3C", "100,00")), settings)
+    await proofs.void(ana, payout.id, "The PSE's reports tell another amount now.", CAUSE)
+    await look.look(shop.id, CAUSE)
+    assert await PayoutProof.filter(voided_at=None).count() == 0
+
+
 async def test_a_payout_that_is_missing_is_found_behind_any_number_that_a_person_has_explained(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -211,6 +211,19 @@ def test_a_mapping_says_what_no_word_tells() -> None:
         _one(content, "MXN", CsvMapping(delimiter="ab"))
 
 
+def test_of_two_columns_of_one_side_the_mapping_says_which_one_counts() -> None:
+    content = "Data;Histórico;Valor;Valor (R$)\n05/11/2026;PIX;20,00;110,00\n".encode()
+    with pytest.raises(BadStatement, match=r"Several columns may be the amount \(Valor, Valor \(R\$\)\)"):
+        _one(content)
+    for named, amount in (("Valor", 2000), ("VALOR (R$)", 11000)):
+        assert _told(content, mapping=CsvMapping(amount=named)) == [(DAY, amount, "PIX")]
+    with pytest.raises(BadStatement, match="may be the debit"):
+        _one(b"Fecha;Cargo;Retiro;Abono\n05/11/2026;1,00;2,00;\n")
+    # Where the sides are told apart nobody looks at the sum.
+    sides = b"Fecha;Importe;Monto;Cargo;Abono\n05/11/2026;9,00;8,00;;1,00\n"
+    assert [amount for _, amount, _ in _told(sides)] == [100]
+
+
 def test_an_ambiguous_date_is_read_as_people_there_write_it_unless_another_row_tells() -> None:
     assert _told(b"Fecha;Importe\n05/11/2026;1,00\n")[0][0] == DAY
     assert _told(b"Date,Amount\n11/05/2026,1.00\n11/25/2026,1.00\n", "USD")[0][0] == DAY

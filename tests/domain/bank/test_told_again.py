@@ -25,13 +25,14 @@ def settings(tmp_path: Path) -> Settings:
     return quick_settings(files=str(tmp_path / "files"))
 
 
-def _ofx(*told: Movement, day: date | None = None) -> bytes:
+def an_ofx(*told: Movement, day: date | None = None, account: str = "12345-6") -> bytes:
+    """Of one day, yesterday if none is said."""
     day = day or utc_today(-1)
     lines = "".join(
         f"<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>{day:%Y%m%d}<TRNAMT>{amount}<FITID>{fitid}<MEMO>{words}</STMTTRN>\n"
         for amount, fitid, words in told
     )
-    head = "OFXHEADER:100\n<OFX><STMTRS><CURDEF>BRL<BANKACCTFROM><BANKID>341<ACCTID>12345-6</BANKACCTFROM>"
+    head = f"OFXHEADER:100\n<OFX><STMTRS><CURDEF>BRL<BANKACCTFROM><BANKID>341<ACCTID>{account}</BANKACCTFROM>"
     return f"{head}<BANKTRANLIST>{lines}</BANKTRANLIST></STMTRS></OFX>".encode()
 
 
@@ -53,15 +54,15 @@ async def test_a_bank_that_changes_its_words_proves_no_second_payout(settings: S
     shop = await a_shop()
     ana, account = await an_account(shop)
     await a_payout(shop, 10_000)
-    await hand_in(ana, account.id, _ofx(("100.00", "F1", "TED")), settings)
+    await hand_in(ana, account.id, an_ofx(("100.00", "F1", "TED")), settings)
     await a_payout(shop, 10_000, reference="4712")
-    told = _ofx(("1.00", "F2", "X"), ("100.00", "F1", "TED STRIPE PAGAMENTO"))
+    told = an_ofx(("1.00", "F2", "X"), ("100.00", "F1", "TED STRIPE PAGAMENTO"))
     made = await hand_in(ana, account.id, told, settings)
     assert (made.lines, made.new_lines, await _words()) == (2, 1, ["TED", "X"])
     assert made.contradicted == "1 of its lines is that of an earlier statement in other words: it counts once."
     assert (await PayoutProof.all().count(), await in_transit(shop)) == (1, -10_000)
     # What has a reference of its own is another movement, whatever its words are.
-    more = _ofx(("100.00", "F1", "TED STRIPE PAGAMENTO"), ("100.00", "F9", "TED"), ("100.00", "F3", "PIX"))
+    more = an_ofx(("100.00", "F1", "TED STRIPE PAGAMENTO"), ("100.00", "F9", "TED"), ("100.00", "F3", "PIX"))
     made = await hand_in(ana, account.id, more, settings)
     assert (made.lines, made.new_lines, await _words()) == (3, 2, ["PIX", "TED", "TED STRIPE PAGAMENTO", "X"])
 
@@ -81,14 +82,14 @@ async def test_what_another_mapping_reads_of_the_same_rows_is_the_same(settings:
 async def test_an_account_that_is_known_twice_takes_no_statement_of_the_same_days(settings: Settings) -> None:
     shop = await a_shop()
     ana, account = await an_account(shop)
-    told = _ofx(("100.00", "F1", "TED"))
+    told = an_ofx(("100.00", "F1", "TED"))
     await hand_in(ana, account.id, told, settings)
     await accounts.end(ana, account.id, CAUSE)
     _, again = await an_account(shop)
     with pytest.raises(InvalidInput, match="Itaú"):
         await hand_in(ana, again.id, told, settings)
     assert await BankLine.all().count() == 1
-    made = await hand_in(ana, again.id, _ofx(("100.00", "F1", "TED"), day=utc_today()), settings)
+    made = await hand_in(ana, again.id, an_ofx(("100.00", "F1", "TED"), day=utc_today()), settings)
     assert made.new_lines == 1
 
 
@@ -98,7 +99,8 @@ async def test_an_account_in_several_parts_of_a_file_is_one_statement_and_what_t
     shop = await a_shop()
     ana, account = await an_account(shop)
     days = [
-        _ofx(("100.00", "F1", "TED"), ("100.00", "F2", "TED"), day=day).decode() for day in (utc_today(-1), utc_today())
+        an_ofx(("100.00", "F1", "TED"), ("100.00", "F2", "TED"), day=day).decode()
+        for day in (utc_today(-1), utc_today())
     ]
     parts = [day[day.index("<STMTRS>") : day.index("</OFX>")] for day in (*days, days[1])]
     made = await hand_in(ana, account.id, f"OFXHEADER:100\n<OFX>{''.join(parts)}</OFX>".encode(), settings)

@@ -25,6 +25,7 @@ from domain.platform.database import transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
 from domain.pse.vocabulary import Succeeded
 from domain.taxes import giving_up, importing, moves, nightly, places, report, work
+from domain.taxes.candidates import TOO_EARLY
 from domain.taxes.moves import Paper
 from domain.taxes.places import NewPlace
 from domain.taxes.posting import cause_of
@@ -37,10 +38,6 @@ from tests.kit.lines import today
 pytestmark = pytest.mark.usefixtures("books")
 S = ReversalState
 NOTE = "As the tax adviser says."
-
-
-def _today() -> date:
-    return (datetime.now(UTC) - timedelta(days=1)).date()
 
 
 async def _sold(tax: int = 1_800, amount: int = 10_000) -> tuple[Shop, Payment]:
@@ -56,17 +53,29 @@ async def test_a_refund_is_documented_and_declared_and_its_finding_stays_in_step
     await nightly.catch_up()
     assert await open_kinds(refund.id) == ["VAT_REVERSAL_NEEDED"]
     who = accountant(shop)
-    done = await work.document(who, row.id, " 55/123 ", _today(), CAUSE)
+    done = await work.document(who, row.id, " 55/123 ", today(), CAUSE)
     assert (done.state, done.booked, done.document_number) == (S.DOCUMENTED, Booked.DOCUMENTED, "55/123")
-    await work.document(who, row.id, "55/123", _today(), CAUSE)  # again, and nothing changes
+    await work.document(who, row.id, "55/123", today(), CAUSE)  # again, and nothing changes
     with pytest.raises(InvalidState):
-        await work.document(who, row.id, "55/124", _today(), CAUSE)
+        await work.document(who, row.id, "55/124", today(), CAUSE)
     assert (await vat_of(shop), await open_kinds(refund.id)) == ((1_080, 0, 0), [])
     period = f"{today():%Y-%m}"
     assert (await work.declare(who, [row.id], period, CAUSE))[0].state is S.DECLARED
     await nightly.catch_up()
     assert await open_kinds(refund.id) == []
     assert await in_order()
+
+
+async def test_no_document_of_a_refund_is_older_than_its_sale_by_hand_either() -> None:
+    shop, payment = await _sold()
+    _, row = await a_sale_refunded(shop, payment, 4_000)
+    with pytest.raises(InvalidInput, match=TOO_EARLY):
+        await work.document(accountant(shop), row.id, "7", row.sold_on - timedelta(days=1), CAUSE)
+    assert (await work.document(accountant(shop), row.id, "7", row.sold_on, CAUSE)).state is S.DOCUMENTED
+    await comes_back(await Refund.get(id=row.refund_id))
+    counter = Said(NOTE, counter=Paper("8", row.sold_on - timedelta(days=1)))
+    with pytest.raises(InvalidInput, match=TOO_EARLY):
+        await work.review(accountant(shop), row.id, counter, CAUSE)
 
 
 async def test_a_refund_that_comes_back_before_its_document_needs_none_and_is_undone_once() -> None:
@@ -77,14 +86,14 @@ async def test_a_refund_that_comes_back_before_its_document_needs_none_and_is_un
     await moves.came_back(await Refund.get(id=refund.id), CAUSE)
     assert (await VatReversal.get(id=row.id)).state is S.UNDONE
     with pytest.raises(InvalidState):
-        await work.document(accountant(shop), row.id, "1", _today(), CAUSE)
+        await work.document(accountant(shop), row.id, "1", today(), CAUSE)
     assert (await vat_of(shop), await open_kinds(refund.id), await in_order()) == ((1_800, 0, 0), ["RETURNED"], True)
 
 
 async def test_a_refund_that_comes_back_after_its_document_calls_a_person_for_a_counter_document() -> None:
     shop, payment = await _sold()
     refund, row = await a_sale_refunded(shop, payment, 4_000)
-    await work.document(accountant(shop), row.id, "NC 1", _today(), CAUSE)
+    await work.document(accountant(shop), row.id, "NC 1", today(), CAUSE)
     await comes_back(refund)
     seen = await VatReversal.get(id=row.id)
     assert (seen.state, seen.reason) == (S.NEEDS_REVIEW, Review.RETURNED_AFTER_DOCUMENT)
@@ -93,16 +102,16 @@ async def test_a_refund_that_comes_back_after_its_document_calls_a_person_for_a_
     assert await in_order()
     # Another refund of the same money cannot take back more than was declared.
     again, other = await a_sale_refunded(shop, payment, 10_000)
-    refused = await work.document(accountant(shop), other.id, "NC 2", _today(), CAUSE)
+    refused = await work.document(accountant(shop), other.id, "NC 2", today(), CAUSE)
     assert (refused.state, refused.reason) == (S.NEEDS_REVIEW, Review.EXCEEDS_DECLARED)
-    counter = Said(NOTE, counter=Paper("ND 1", _today()))
+    counter = Said(NOTE, counter=Paper("ND 1", today()))
     assert (await work.review(accountant(shop), row.id, counter, CAUSE)).state is S.UNDONE
     assert (await vat_of(shop), await open_kinds(refund.id)) == ((1_800, 1_800, 0), ["RETURNED"])
     with pytest.raises(InvalidState):
         await work.review(accountant(shop), row.id, counter, CAUSE)
     said = Said(NOTE, cause=RefundCause.RETURN_OF_GOODS)
     assert (await work.review(accountant(shop), other.id, said, CAUSE)).state is S.NEEDED
-    await work.document(accountant(shop), other.id, "NC 2", _today(), CAUSE)
+    await work.document(accountant(shop), other.id, "NC 2", today(), CAUSE)
     assert (await vat_of(shop), await open_kinds(again.id), await in_order()) == ((0, 0, 0), [], True)
 
 
@@ -159,7 +168,7 @@ async def test_vat_above_the_limit_is_given_up_by_two_people_however_it_is_said_
     assert (first.state, second.state) == (S.NOT_RECOVERABLE, S.NOT_RECOVERABLE)
     _, third = await a_sale_refunded(shop, payment, 300_000, Reason.NOT_DELIVERED)
     assert (await work.write_off(ana, third.id, NOTE, CAUSE)).state is S.NEEDED
-    await work.document(ana, third.id, "NC 9", _today(), CAUSE)
+    await work.document(ana, third.id, "NC 9", today(), CAUSE)
     with pytest.raises(InvalidState, match="changed since"):
         await work.confirm_write_off(bo, third.id, CAUSE)
     assert await in_order()
@@ -171,7 +180,7 @@ async def test_partial_refunds_close_to_the_whole_tax() -> None:
     found = [(await a_sale_refunded(shop, payment, amount))[1] for amount in (3_333, 3_334, 3_333)]
     assert [row.amount for row in found] == [532, 533, 532]
     for number, row in enumerate(found):
-        await work.document(who, row.id, f"NC {number}", _today(), CAUSE)
+        await work.document(who, row.id, f"NC {number}", today(), CAUSE)
     assert (await vat_of(shop), await in_order()) == ((0, 0, 0), True)
 
 
@@ -220,12 +229,12 @@ async def test_what_is_nearly_late_and_late_is_told_once_by_the_merchants_own_ca
     assert await nightly.flag_overdue() == 0
     # Offices that never work bring the warning forward: no business day is left before.
     for ahead in range(1, 25):
-        await bank_days.set_day(who, "AR", _today() + timedelta(days=ahead), True, "a strike", CAUSE)
+        await bank_days.set_day(who, "AR", today() + timedelta(days=ahead), True, "a strike", CAUSE)
     assert await nightly.flag_overdue() == 1
     await owner_rows("UPDATE vat_reversals SET due_on = due_on - 30")
     assert await nightly.flag_overdue() == 1
     assert await open_kinds(refund.id) == ["VAT_REVERSAL_OVERDUE"]
-    await work.document(who, row.id, "NC A 0001-00000007", _today(), CAUSE)
+    await work.document(who, row.id, "NC A 0001-00000007", today(), CAUSE)
     assert (await nightly.flag_overdue(), await open_kinds(refund.id), await in_order()) == (0, [], True)
     async with transaction():  # the document is canceled: what was late is late again
         await moves.undocument(*await moves.hold(shop.id, row.id), CAUSE, "It was canceled.")
@@ -249,8 +258,8 @@ async def test_countries_and_days_that_cannot_be_are_refused_and_nothing_is_weig
             with pytest.raises(InvalidInput):
                 await bank_days.set_day(who, "BR", day, True, "a strike", CAUSE)
     assert (await VatReversal.get(id=row.id)).sequence == row.sequence
-    delivered = Said(NOTE, country="BR", delivered_on=_today(), cause=RefundCause.RETURN_OF_GOODS)
-    assert (await work.review(who, row.id, delivered, CAUSE)).delivered_on == _today()
+    delivered = Said(NOTE, country="BR", delivered_on=today(), cause=RefundCause.RETURN_OF_GOODS)
+    assert (await work.review(who, row.id, delivered, CAUSE)).delivered_on == today()
 
 
 async def test_a_person_of_another_store_or_merchant_has_no_part_in_it() -> None:
@@ -258,25 +267,25 @@ async def test_a_person_of_another_store_or_merchant_has_no_part_in_it() -> None
     _, row = await a_sale_refunded(shop, payment, 4_000)
     other = accountant(await a_shop(name="Outra"))
     with pytest.raises(NotFound):
-        await work.document(other, row.id, "1", _today(), CAUSE)
+        await work.document(other, row.id, "1", today(), CAUSE)
     assert await work.readable(other).count() == 0
     with pytest.raises(Forbidden):
         await work.write_off(a_person(shop, "bo", Role.SUPPORT), row.id, NOTE, CAUSE)
     who = accountant(shop)
-    for number, on in (("", _today()), ("x" * 101, _today()), ("1", _today() + timedelta(days=9))):
+    for number, on in (("", today()), ("x" * 101, today()), ("1", today() + timedelta(days=9))):
         with pytest.raises(InvalidInput):
             await work.document(who, row.id, number, on, CAUSE)
     with pytest.raises(InvalidInput):
         await work.declare(who, [row.id], "2026-13", CAUSE)
     with pytest.raises(InvalidState):
-        await work.declare(who, [row.id], _today().strftime("%Y-%m"), CAUSE)
+        await work.declare(who, [row.id], today().strftime("%Y-%m"), CAUSE)
 
 
 async def test_two_people_who_document_one_refund_at_once_leave_one_document() -> None:
     shop, payment = await _sold()
     _, row = await a_sale_refunded(shop, payment, 4_000, Reason.NOT_DELIVERED)
     both = await asyncio.gather(
-        *(work.document(accountant(shop), row.id, number, _today(), CAUSE) for number in ("NC 1", "NC 2")),
+        *(work.document(accountant(shop), row.id, number, today(), CAUSE) for number in ("NC 1", "NC 2")),
         return_exceptions=True,
     )
     assert sorted(type(one).__name__ for one in both) == ["InvalidState", "VatReversal"]
@@ -291,15 +300,15 @@ async def test_who_keeps_one_stores_books_reaches_no_other_stores_vat() -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
     in_rio = Principal(uuid4(), shop.id, "caio", reach_of((rights, rio.id)), later)
     with pytest.raises(NotFound):
-        await work.declare(in_rio, [row.id], _today().strftime("%Y-%m"), CAUSE)
+        await work.declare(in_rio, [row.id], today().strftime("%Y-%m"), CAUSE)
     with pytest.raises(NotFound):
-        await work.document(in_rio, row.id, "1", _today(), CAUSE)
+        await work.document(in_rio, row.id, "1", today(), CAUSE)
     with pytest.raises(Forbidden):
         await places.set_place(in_rio, NewPlace("CL", TaxRegime.LOCAL), CAUSE)
     assert await work.readable(in_rio).count() == await importing.readable(in_rio).count() == 0
     in_sp = Principal(uuid4(), shop.id, "duda", reach_of((rights, shop.store.id)), later)
-    assert (await work.document(in_sp, row.id, "1", _today(), CAUSE)).state is S.DOCUMENTED
-    month = _today().strftime("%Y-%m")
+    assert (await work.document(in_sp, row.id, "1", today(), CAUSE)).state is S.DOCUMENTED
+    month = today().strftime("%Y-%m")
     assert [line.documented for line in await report.of_month(in_sp, month, 9)] == [720]
     assert await report.of_month(in_rio, month, 9) == []
 
@@ -307,7 +316,7 @@ async def test_who_keeps_one_stores_books_reaches_no_other_stores_vat() -> None:
 async def test_what_was_lost_in_one_month_and_found_again_in_the_next_stands_in_both_as_in_the_ledger() -> None:
     shop, payment = await _sold()
     refund, row = await a_sale_refunded(shop, payment, 4_000)
-    now, then = _today(), _today().replace(day=1) - timedelta(days=1)
+    now, then = today(), today().replace(day=1) - timedelta(days=1)
     for sequence, (day, found) in enumerate([(then, False), (now, True)], start=1):
         posting = Posting(
             shop.id, shop.store.id, shop.connection.id, Entry.VAT_NOT_RECOVERABLE, row.amount, "BRL", day,

@@ -65,6 +65,12 @@ async def test_a_statement_is_taken_in_and_payouts_are_proven_at_the_command_lin
         assert await run("payouts", "--standing", "OPEN") == ""
         assert "open again" in await run("void", str(plain.id), "--reason", "It was another one.")
         assert str(plain.id) in await run("payouts", "--standing", "OPEN")
+        (taken,) = json.loads(await run("statements", "--format", "json"))[1:]
+        assert "void that proof first" in await run("withdraw", taken["id"], "--reason", "It is another's.", status=1)
+        await run("void", str(named.id), "--reason", "It is another's.")
+        for one in json.loads(await run("statements", "--account", account, "--format", "json")):
+            assert "taken back" in await run("withdraw", one["id"], "--reason", "It is another's.")
+        assert "(withdrawn)" in await run("statements")
         for wrong in (
             ("import", account, str(tmp_path / "nowhere")),
             ("accounts", "--format", "xml"),

@@ -66,6 +66,7 @@ ROWS = (
     "alert",
     "bank account",
     "bank line",
+    "bank statement",
     "batch",
     "closing",
     "connection",
@@ -185,7 +186,8 @@ async def _bank(shop: Shop, file_id: UUID) -> dict[str, str]:
         id=uuid4(), merchant_id=shop.id, connection_id=shop.connection.id, reference=a_key(), currency="BRL",
         amount=900, business_date=today,
     )  # fmt: skip
-    return {"bank account": str(account.id), "bank line": str(line.id), "payout": str(payout.id)}
+    ids = {"bank account": account.id, "bank statement": statement.id, "bank line": line.id, "payout": payout.id}
+    return {name: str(one) for name, one in ids.items()}
 
 
 async def _endpoint(shop: Shop) -> Endpoint:

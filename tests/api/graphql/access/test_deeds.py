@@ -81,6 +81,7 @@ from tests.kit.days import utc_today
 from tests.kit.factories import KEY, SECRETS, Shop, a_key, a_payment, a_person, a_refund, a_shop, an_answer
 from tests.kit.generated import Document, documents
 from tests.kit.lab_connector import Lab
+from tests.kit.lines import today
 from tests.kit.world import quick_settings
 
 MUTATIONS = list(documents(CORE, "Mutation"))
@@ -350,6 +351,11 @@ async def _shown(stage: Stage) -> tuple[Payout, BankLine]:
     return payout, line
 
 
+async def _to_withdraw(stage: Stage) -> Ready:
+    _, line = await _shown(stage)
+    return Ready(stage.shop, {"bankStatementId": str(line.statement_id)})
+
+
 async def _to_prove(stage: Stage) -> Ready:
     payout, line = await _shown(stage)
     return Ready(stage.shop, {"payoutId": str(payout.id), "bankLineId": str(line.id)})
@@ -373,13 +379,12 @@ async def _reversal(stage: Stage) -> Ready:
 
 async def _to_document(stage: Stage) -> Ready:
     ready = await _reversal(stage)
-    return Ready(ready.shop, {"reversalId": ready.input["reversalId"]})
+    return Ready(ready.shop, {"reversalId": ready.input["reversalId"], "issuedOn": str(today())})
 
 
 async def _to_declare(stage: Stage) -> Ready:
     ready = await _to_document(stage)
-    day = utc_today(-1)
-    await vat_work.document(_another(ready.shop), UUID(ready.input["reversalId"]), "1", day, ANOTHER)
+    await vat_work.document(_another(ready.shop), UUID(ready.input["reversalId"]), "1", today(), ANOTHER)
     return Ready(
         ready.shop, {"reversalIds": [ready.input["reversalId"]], "period": datetime.now(UTC).strftime("%Y-%m")}
     )
@@ -582,6 +587,7 @@ PREPARED: Mapping[str, Prepare] = {
     "bankAccountCreate": _new_bank_account,
     "bankAccountEnd": _an_account_to_end,
     "bankStatementImport": _a_statement,
+    "bankStatementWithdraw": _to_withdraw,
     "batchCancel": _to_cancel,
     "batchConfirm": _to_confirm,
     "batchCreate": _to_hand_in,

@@ -41,6 +41,7 @@ OF_ALL_STORES = {
     "bankAccounts",
     "bankLines",
     "bankStatementImport",
+    "bankStatementWithdraw",
     "bankStatements",
     "batch",
     "batchCancel",
