@@ -216,7 +216,7 @@ REPORTS: Final = (
         "what the last of two reports tells no longer stays",
         r"others took \d+, the books say",
         (
-            Edit(revised.give_back, "AND l.refund_id IS NULL AND l.payment_id", "AND false AND l.payment_id"),
+            Edit(revised._agree_about, "AND l.refund_id IS NULL AND l.payment_id", "AND false AND l.payment_id"),
             Edit(reconcile.reconcile, "            await revised.give_back_unstored(run, _cause(run))\n", ""),
         ),
         focus="revised-twice",
