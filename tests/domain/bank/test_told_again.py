@@ -8,6 +8,7 @@ import pytest
 from domain.bank import accounts
 from domain.bank.accounts import NewAccount
 from domain.bank.readers.header import CsvMapping
+from domain.bank.reworded import FiledLine, in_other_words
 from domain.models import BankLine, PayoutProof
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput
@@ -110,3 +111,18 @@ async def test_an_account_in_several_parts_of_a_file_is_one_statement_and_what_t
         await hand_in(
             ana, (await an_account(shop))[1].id, f"OFXHEADER:100\n<OFX>{other}{parts[1]}</OFX>".encode(), settings
         )
+
+
+def _filed(text: str, number: int, reference: str | None = None) -> FiledLine:
+    return FiledLine(utc_today(), 4_990, reference, f"{text} {number:04d}", f"{text}{number}{reference}")
+
+
+async def test_as_many_sales_of_one_price_as_a_day_has_are_told_apart_and_what_would_take_hours_is_refused() -> None:
+    told, known = ([_filed(text, number) for number in range(2_000)] for text in ("Pix recebido", "PIX RECEBIDO -"))
+    assert sorted(in_other_words(told, known)) == sorted(one.key for one in told)
+    # A bank's reference is held to no words.
+    told, known = ([_filed(text, number, text) for number in range(2_000)] for text in ("A", "B"))
+    assert in_other_words(told, known) == []
+    told, known = ([_filed(text * 999, number) for number in range(250)] for text in ("A", "B"))
+    with pytest.raises(InvalidInput, match="Too many of its lines"):
+        in_other_words(told, known)
