@@ -35,13 +35,20 @@ async def known(merchant_id: UUID, said: Document | TaxDocument) -> list[TaxDocu
 
 async def is_canceled_before(merchant_id: UUID, said: Document) -> bool:
     """Whether its cancellation came before it: by its name, or by a key where it has none."""
-    return await is_canceled(merchant_id, said.name, "" if _has_key(said) else said.number, said.issued_on)
+    number = "" if _has_key(said) else said.number
+    return await is_canceled(merchant_id, said.name, number, said.issued_on, said.issuer)
 
 
-async def is_canceled(merchant_id: UUID, name: str, number: str, on: date) -> bool:
-    """Whether a document's cancellation came without its file: by its name, or by a key of that month and number."""
+async def is_canceled(merchant_id: UUID, name: str, number: str, on: date, issuer: str | None = None) -> bool:
+    """Whether a document's cancellation came without its file: by its name, or by a key of that month and number, and
+    of its issuer where that is known.
+    """
     told = [row["name"] for row in await rows(_CANCELED, merchant_id, name, f"{on:%y%m}")]
-    return any(one == name or (nfe.is_key(one) and ends_with(nfe.number_of(one), number)) for one in told)
+    return any(one == name or (nfe.is_key(one) and _is_keys(one, number, issuer)) for one in told)
+
+
+def _is_keys(key: str, number: str, issuer: str | None) -> bool:
+    return ends_with(nfe.number_of(key), number) and len(_issuers(nfe.issuer_of(key), issuer)) < 2
 
 
 async def named(merchant_id: UUID, name: str) -> TaxDocument | None:
@@ -55,7 +62,8 @@ async def called(merchant_id: UUID, said: Cancellation) -> TaxDocument | None:
     first, last = days_of(said)
     tables = TaxDocument.filter(merchant_id=merchant_id, country=said.country, ended_at=None, issued_on__gte=first)
     found = await tables.filter(issued_on__lte=last).exclude(kind__in=list(SIGNED))
-    some = [one for one in found if not _has_key(one) and ends_with(said.number, one.number)]
+    theirs = [one for one in found if len(_issuers(said.issuer, one.issuer)) < 2]
+    some = [one for one in theirs if not _has_key(one) and ends_with(said.number, one.number)]
     return some[0] if len(some) == 1 else None
 
 
@@ -113,8 +121,8 @@ def ends_with(one: str, other: str) -> bool:
 
 
 def _issuers(*told: str | None) -> set[str]:
-    """The tax IDs of those that have one: a table may have a name there."""
-    bare = ("".join(sign for sign in one.upper() if sign.isalnum()) for one in told if one)
+    """The tax IDs of those that have one, without the zeros that sheets drop: a table may have a name there."""
+    bare = ("".join(sign for sign in one.upper() if sign.isalnum()).lstrip("0") for one in told if one)
     return {one for one in bare if any(sign.isdigit() for sign in one)}
 
 

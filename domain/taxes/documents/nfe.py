@@ -74,7 +74,7 @@ def read_event(root: Element) -> Sequence[Said]:
         raise UnreadableDocument("The authority has not taken this event (cStat 135, 136 or 155).")
     if not is_key(key):
         raise UnreadableDocument(f"{key[:50]!r} is no access key: its check digit is another.")
-    return [Cancellation("BR", normal(key), "", number_of(key), month_of(key))]
+    return [Cancellation("BR", normal(key), "", number_of(key), month_of(key), issuer_of(key))]
 
 
 def _cause(note: Element) -> RefundCause:
@@ -124,6 +124,11 @@ def _originals(note: Element) -> tuple[str, ...]:
 def number_of(key: str) -> str:
     """Series and number of an access key."""
     return f"{key[22:25]}/{key[25:34]}"
+
+
+def issuer_of(key: str) -> str:
+    """The CNPJ of who issued an access key, or their CPF behind zeros."""
+    return key[6:20]
 
 
 def month_of(key: str) -> str:

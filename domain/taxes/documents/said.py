@@ -87,7 +87,7 @@ class Document:
 class Cancellation:
     """A document of that name is canceled, by its authority's word or the merchant's own.
 
-    `number`: what people call it; `month`: of its issue (YYYY-MM), where its name tells it.
+    `number`: what people call it; `month` of its issue (YYYY-MM) and `issuer`: where its name tells them.
     """
 
     country: str
@@ -95,6 +95,7 @@ class Cancellation:
     where: str = ""
     number: str = ""
     month: str = ""
+    issuer: str = ""
 
     def __post_init__(self) -> None:
         _check_name(self.name)

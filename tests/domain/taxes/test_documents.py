@@ -67,7 +67,9 @@ def test_a_brazilian_note_that_was_tampered_with_or_not_authorised_is_refused() 
 
 
 def test_a_cancellation_counts_when_the_authority_has_taken_it() -> None:
-    assert _one(vectors.nfe_canceled(KEY)) == Cancellation("BR", normal(KEY), "", "001/000000123", "2026-10")
+    assert _one(vectors.nfe_canceled(KEY)) == Cancellation(
+        "BR", normal(KEY), "", "001/000000123", "2026-10", vectors.CNPJ
+    )
     assert "has not taken" in _why(vectors.nfe_canceled(KEY, status="573"))
     assert "cancels nothing" in _why(vectors.nfe_canceled(KEY, event="110110"))
 

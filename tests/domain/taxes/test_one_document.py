@@ -259,3 +259,25 @@ async def test_what_was_canceled_by_its_key_before_a_table_has_it_by_its_number_
     assert ((await taken_in(shop, _form("numbered"), settings)).new, await vat_of(shop)) == (0, (1_800, 720, 0))
     other = _table(f"2/7,,,{_day()},40.00,7.20,NFe{SALE},,,")  # of another series
     assert ((await taken_in(shop, other, settings)).new, await in_order()) == (1, True)
+
+
+@pytest.mark.parametrize(("issuer", "is_theirs"), [("99888777000166", False), ("12.ABC.345/01DE-35", True)])
+async def test_a_cancellation_by_key_is_of_no_other_issuers_note_of_that_number(
+    settings: Settings, issuer: str, is_theirs: bool
+) -> None:
+    row, canceled = _table(f"7,,{issuer},{_day()},40.00,7.20,NFe{SALE},,,"), vectors.nfe_canceled(_key())
+    shop, _ = await _refunded(4_000)
+    await taken_in(shop, row, settings)
+    assert (await taken_in(shop, canceled, settings)).canceled == is_theirs
+    assert (await taken_in(shop, row, settings)).same == (not is_theirs)
+    shop, _ = await _refunded(4_000)
+    await taken_in(shop, canceled, settings)
+    assert ((await taken_in(shop, row, settings)).new, await in_order()) == (not is_theirs, True)
+
+
+async def test_an_issuer_whose_zeros_a_sheet_has_dropped_is_the_same(settings: Settings) -> None:
+    shop, _ = await _refunded(4_000, 4_000)
+    for issuer in ("1234567000189", "01.234.567/0001-89"):
+        key = _key() if "." in issuer else ""
+        await taken_in(shop, _table(f"7,{key},{issuer},{_day()},40.00,7.20,NFe{SALE},,,"), settings)
+    assert (await vat_of(shop), await in_order()) == ((1_080, 720, 0), True)
