@@ -48,7 +48,11 @@ async def is_canceled(merchant_id: UUID, name: str, number: str, on: date, issue
 
 
 def _is_keys(key: str, number: str, issuer: str | None) -> bool:
-    return ends_with(nfe.number_of(key), number) and len(_issuers(nfe.issuer_of(key), issuer)) < 2
+    return (
+        nfe.may_be_return(key)
+        and ends_with(nfe.number_of(key), number)
+        and len(_issuers(nfe.issuer_of(key), issuer)) < 2
+    )
 
 
 async def named(merchant_id: UUID, name: str) -> TaxDocument | None:

@@ -74,7 +74,8 @@ def read_event(root: Element) -> Sequence[Said]:
         raise UnreadableDocument("The authority has not taken this event (cStat 135, 136 or 155).")
     if not is_key(key):
         raise UnreadableDocument(f"{key[:50]!r} is no access key: its check digit is another.")
-    return [Cancellation("BR", normal(key), "", number_of(key), month_of(key), issuer_of(key))]
+    number = number_of(key) if may_be_return(key) else ""  # another's is no note's of return
+    return [Cancellation("BR", normal(key), "", number, month_of(key), issuer_of(key))]
 
 
 def _cause(note: Element) -> RefundCause:
@@ -124,6 +125,11 @@ def _originals(note: Element) -> tuple[str, ...]:
 def number_of(key: str) -> str:
     """Series and number of an access key."""
     return f"{key[22:25]}/{key[25:34]}"
+
+
+def may_be_return(key: str) -> bool:
+    """Whether an access key is of model 55: consumers' notes (65) count from 1 by themselves, and none is a return."""
+    return key[20:22] == "55"
 
 
 def issuer_of(key: str) -> str:

@@ -281,3 +281,14 @@ async def test_an_issuer_whose_zeros_a_sheet_has_dropped_is_the_same(settings: S
         key = _key() if "." in issuer else ""
         await taken_in(shop, _table(f"7,{key},{issuer},{_day()},40.00,7.20,NFe{SALE},,,"), settings)
     assert (await vat_of(shop), await in_order()) == ((1_080, 720, 0), True)
+
+
+async def test_a_consumers_note_that_is_canceled_is_no_note_of_return_of_that_number(settings: Settings) -> None:
+    shop, rows_ = await _refunded(4_000, 3_000)
+    await _entered(shop, rows_[1], "8")
+    await taken_in(shop, _form("numbered"), settings)
+    canceled, other = (vectors.nfe_canceled(access_key(number, _day(), model="65")) for number in (7, 8))
+    assert [(await taken_in(shop, given, settings)).canceled for given in (canceled, other)] == [0, 0]
+    shop, _ = await _refunded(4_000)
+    await taken_in(shop, canceled, settings)
+    assert ((await taken_in(shop, _form("numbered"), settings)).new, await in_order()) == (1, True)
