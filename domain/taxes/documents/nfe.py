@@ -74,8 +74,8 @@ def read_event(root: Element) -> Sequence[Said]:
         raise UnreadableDocument("The authority has not taken this event (cStat 135, 136 or 155).")
     if not is_key(key):
         raise UnreadableDocument(f"{key[:50]!r} is no access key: its check digit is another.")
-    number = number_of(key) if may_be_return(key) else ""  # another's is no note's of return
-    return [Cancellation("BR", normal(key), "", number, month_of(key), issuer_of(key))]
+    called = number_of(key) if may_be_return(key) else ""  # another's is no note's of return
+    return [Cancellation("BR", normal(key), "", called, month_of(key), issuer_of(key))]
 
 
 def _cause(note: Element) -> RefundCause:
