@@ -34,11 +34,16 @@ class ReaderLocale:
 
     @property
     def clock(self) -> ZoneInfo:
-        """The zone; UTC where the system does not know its name."""
-        try:
-            return ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError):
-            return ZoneInfo("UTC")
+        """Of the zone."""
+        return clock_of(self.zone)
+
+
+def clock_of(zone: str) -> ZoneInfo:
+    """The zone of that name; UTC where the system does not know it."""
+    try:
+        return ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
 
 
 @cache

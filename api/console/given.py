@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from api.console import names
+from api.console.formats import clock_of
 from api.console.page import Asked, Data, Unsendable, upload_of
 from api.console.words import N_
 from domain.money import exponent_of
@@ -30,18 +31,18 @@ def days_of(month: str) -> tuple[str, str]:
     return first.isoformat(), (_next(first) - timedelta(days=1)).isoformat()
 
 
-def this_month() -> str:
-    """By UTC."""
-    return f"{_today():%Y-%m}"
+def this_month(asked: Asked, now: datetime | None = None) -> str:
+    """The month that it is where the merchant is."""
+    return f"{_today(asked, now):%Y-%m}"
 
 
-def last_month() -> str:
-    """By UTC: the one that is over, and that is looked at most."""
-    return f"{_today().replace(day=1) - timedelta(days=1):%Y-%m}"
+def last_month(asked: Asked, now: datetime | None = None) -> str:
+    """The one that is over there, and that is looked at most."""
+    return f"{_today(asked, now).replace(day=1) - timedelta(days=1):%Y-%m}"
 
 
-def _today() -> date:
-    return datetime.now(UTC).date()
+def _today(asked: Asked, now: datetime | None) -> date:
+    return (now or datetime.now(UTC)).astimezone(clock_of(asked.zone)).date()
 
 
 def _next(first: date) -> date:

@@ -6,7 +6,6 @@ It is resumed by the browser: `Last-Event-ID` is the cursor of the last event th
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -62,7 +61,7 @@ async def _events(visit: Visit, page: Page, live: Live) -> AsyncIterator[str]:
     variables = {**live.variables(asked), "after": after}
     following = visit.asking.follow(visit.person, document(f"{page.name}.live"), variables)
     frame = await visit.frame_alone(page)
-    asked, count = replace(asked, zone=frame.zone), 0
+    count = 0
     yield "retry: 3000\n\n"
     async with aclosing(following) as answers:  # type: ignore[type-var]  # a generator, as `follow` is written
         async for one in answers:

@@ -1,7 +1,7 @@
 """How a page is served: who looks, what they ask, and the page, or the page that says why there is none."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -52,7 +52,8 @@ class Visit:
     def asked(self) -> Asked:
         """What the request asks of a page."""
         path = {name: str(value) for name, value in self.request.path_params.items()}
-        return Asked(path, self.request.query_params, lambda name: self.person.principal.may(Permission[name]))
+        who = self.person.principal
+        return Asked(path, self.request.query_params, lambda name: who.may(Permission[name]), zone=who.zone)
 
     def frame(self, viewer: Mapping[str, Any] | None, page: Page | None) -> Frame:
         """What stands around the page."""
@@ -161,7 +162,6 @@ async def page_answer(
         return attachment(page.download(asked, told.data))
     constant = await visit.asking.constant(visit.request, visit.person, page.constant)
     frame = visit.frame(told.data.get("viewer"), page)
-    asked = replace(asked, zone=frame.zone)
     with reading(page.noun, visit.look.language, frame.zone):
         seen = page.view(asked, {**told.data, **constant})
     values = {

@@ -3,11 +3,10 @@
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.numbers import NumberFormatError, parse_decimal
 
-from api.console.formats import way
+from api.console.formats import clock_of, way
 from api.console.page import Asked, Unsendable
 from api.console.words import N_
 from domain.money import MoneyError, exponent_of
@@ -49,11 +48,7 @@ def day(field: str, text: str) -> str:
 
 def midnight(field: str, text: str, zone: str) -> str:
     """The moment at which a date begins in a zone; in UTC where nobody knows the zone. Raises Unsendable."""
-    try:
-        clock = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        clock = ZoneInfo("UTC")
-    return datetime.combine(date.fromisoformat(day(field, text)), time.min, clock).isoformat()
+    return datetime.combine(date.fromisoformat(day(field, text)), time.min, clock_of(zone)).isoformat()
 
 
 def number(field: str, text: str, least: int, most: int) -> int:

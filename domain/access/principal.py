@@ -101,6 +101,7 @@ class Principal:
     party_id: UUID | None = None  # of a token: whoever made it, through all the tokens between
     session_id: UUID | None = None  # of a person's own token: the session that it was made from
     vouched_by: UUID | None = None  # who made the link by which the person signed in (domain/access/vouching.py)
+    zone: str = "UTC"  # of a session: the merchant's, by which its days begin
 
     @property
     def party(self) -> UUID:

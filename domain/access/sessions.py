@@ -26,9 +26,10 @@ _UNKNOWN: Final = Cause("sign-in", "")
 # What the person may do at the merchant that was chosen, else at their own.
 _PRINCIPAL: Final = """
 SELECT s.id, s.expires_at, s.person_id, p.name, p.email, coalesce($2::uuid, p.merchant_id) AS merchant_id,
-    s.vouched_by_id,
+    s.vouched_by_id, coalesce(m.zone, 'UTC') AS zone,
     g.role AS granted, g.store_id, r.permissions, s.last_seen_at < now() - interval '1 minute' AS seen_long_ago
 FROM sessions s JOIN people p ON p.id = s.person_id
+LEFT JOIN merchants m ON m.id = coalesce($2::uuid, p.merchant_id)
 LEFT JOIN grants g ON g.person_id = p.id AND g.merchant_id = coalesce($2::uuid, p.merchant_id) AND g.ended_at IS NULL
 LEFT JOIN roles r ON r.merchant_id = g.merchant_id AND lower(r.name) = lower(g.role) AND r.ended_at IS NULL
 WHERE s.digest = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND p.state = 'ACTIVE'
@@ -151,6 +152,7 @@ async def authenticate(
         row["expires_at"],
         row["person_id"],
         vouched_by=row["vouched_by_id"],
+        zone=row["zone"],
     )
 
 

@@ -16,7 +16,7 @@ _TOLD_APART: Final = {"connection": ["CONNECTION"], "store": ["CONNECTION", "STO
 
 
 def _range(asked: Asked) -> tuple[str, str]:
-    return given.days_of(given.month_of("month", asked.text("month") or given.this_month()))
+    return given.days_of(given.month_of("month", asked.text("month") or given.this_month(asked)))
 
 
 def _skip(asked: Asked) -> int:
@@ -76,7 +76,7 @@ def _kind(asked: Asked) -> str:
 
 def of_account(asked: Asked) -> Mapping[str, Any]:
     """Of the statement. Raises Unsendable."""
-    first, last = given.days_of(given.this_month())
+    first, last = given.days_of(given.this_month(asked))
     return {
         "connection": asked.path["ledger"],
         "account": asked.path["account"],

@@ -22,7 +22,7 @@ def variables(asked: Asked) -> Mapping[str, Any]:
 def view(asked: Asked, data: Data) -> Mapping[str, Any]:
     """What the selects offer."""
     return {
-        "month": asked.text("month") or given.last_month(),
+        "month": asked.text("month") or given.last_month(asked),
         "formats": [(name, _(word)) for name, word in _FORMATS],
         "accounts": [(name, f"{_(word)} · {name}") for name, word in names.ACCOUNTS.items()],
         "connections": given.connections_of(data),

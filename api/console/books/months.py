@@ -29,11 +29,11 @@ def listed(asked: Asked) -> Mapping[str, Any]:
 
 def shown(asked: Asked, data: Data) -> Mapping[str, Any]:
     """The signs of closings, and the month that is looked at first."""
-    return {"CLOSINGS": names.CLOSINGS, "last_month": given.last_month()}
+    return {"CLOSINGS": names.CLOSINGS, "last_month": given.last_month(asked)}
 
 
 def _month(asked: Asked) -> str:
-    return given.month_of("month", asked.text("month") or given.last_month())
+    return given.month_of("month", asked.text("month") or given.last_month(asked))
 
 
 def variables(asked: Asked) -> Mapping[str, Any]:

@@ -33,7 +33,7 @@ def _view(asked: Asked, data: Data) -> Mapping[str, Any]:
         "stores": given.stores_of(data),
         "connections": given.connections_of(data),
         "STATES": names.STATES,
-        "month": given.last_month(),
+        "month": given.last_month(asked),
     }
 
 
@@ -54,7 +54,7 @@ def _seen(asked: Asked, data: Data) -> Mapping[str, Any]:
         "causes": [(name, _(word)) for name, word in names.CAUSES.items()],
         "regimes": [(name, _(word)) for name, word in names.REGIMES.items()],
         "countries": [(one, country(one)) for one in names.COUNTRIES],
-        "month": given.this_month(),
+        "month": given.this_month(asked),
     }
 
 
@@ -64,7 +64,7 @@ def _documents(asked: Asked) -> Mapping[str, Any]:
 
 def _report(asked: Asked) -> Mapping[str, Any]:
     return {
-        "period": given.month_of("month", asked.text("month") or given.last_month()),
+        "period": given.month_of("month", asked.text("month") or given.last_month(asked)),
         "country": asked.text("country"),
         "store": asked.text("store"),
     }

@@ -24,6 +24,7 @@ from domain.models import (
 from tests.api.console.conftest import Browser, sign_in
 from tests.kit.days import utc_today
 from tests.kit.factories import a_payment
+from tests.kit.lines import today
 
 
 def _month() -> str:
@@ -57,7 +58,7 @@ async def test_a_month_is_proposed_by_one_and_closed_by_another_and_stays_as_it_
     shown = await browser.page(path)
     assert str(row.digest) in shown
     assert "Propose to close it" not in shown
-    later = f"/books/month?month={utc_today():%Y-%m}"
+    later = f"/books/month?month={today():%Y-%m}"
     early = await browser.send(later, "propose", {"why": "Too early."})
     assert (early.status_code, "can be closed from" in early.text) == (422, True)
     for mark in ("one", "two"):
@@ -97,7 +98,7 @@ async def test_the_balance_is_exported_and_each_entry_leads_to_what_it_is_of(bro
 
 async def test_a_journal_is_made_when_every_account_is_named(browser: Browser) -> None:
     await a_payment(browser.shop, amount=10_000)
-    month = {"month": f"{utc_today():%Y-%m}", "format": "CSV"}
+    month = {"month": f"{today():%Y-%m}", "format": "CSV"}
     refused = await browser.send("/books/journals", "export", month)
     assert (refused.status_code, "PSE_CLEARING" in refused.text) == (422, True)
     for account in ("PSE_CLEARING", "SALES"):

@@ -1,10 +1,14 @@
 """Amounts are written with the decimals of the money, whatever its country's shops are used to."""
 
+from datetime import UTC, datetime
+
 import pytest
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from api.console.formats import ReaderLocale, money, way
-from api.console.page import Unsendable
+from api.console.given import last_month, this_month
+from api.console.page import Asked, Unsendable
 from api.console.typed import day
 from api.customer.pages import locale_of
 
@@ -31,6 +35,13 @@ def test_an_amount_has_every_minor_unit(units: str, currency: str, exponent: int
 def test_a_day_that_has_none_before_or_behind_it_is_none_that_somebody_means(typed_as: str) -> None:
     with pytest.raises(Unsendable):
         day("to", typed_as)
+
+
+def test_a_month_is_the_merchants_until_it_ends_there() -> None:
+    now = datetime(2026, 12, 1, 2, 59, tzinfo=UTC)
+    brazil, china = (Asked({}, QueryParams(), bool, zone=zone) for zone in ("America/Sao_Paulo", "Asia/Shanghai"))
+    assert (this_month(brazil, now), last_month(brazil, now)) == ("2026-11", "2026-10")
+    assert (this_month(china, now), last_month(china, now)) == ("2026-12", "2026-11")
 
 
 def test_of_the_languages_that_a_browser_wants_the_first_are_looked_at() -> None:

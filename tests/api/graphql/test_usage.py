@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from domain.usage.plans import Metered, Quota
 from jobs import usage as jobs
 from tests.api.conftest import Enter, global_id
 from tests.kit.factories import CAUSE, OwnerRows, a_key, a_payment, a_person, a_refund, a_shop, an_answer
+from tests.kit.lines import today
 
 _USAGE = """{ usage { plan { name support quotas { counter limit hard } } renewsAt csv
   used { used percent quota { counter limit hard } }
@@ -124,7 +125,7 @@ async def test_a_month_that_ends_is_closed_and_never_changes(enter: Enter, owner
     payment = await a_payment(shop)
     refund = await a_refund(shop, payment, 1_000)
     await owner_rows("UPDATE merchants SET created_at = now() - interval '70 days' WHERE id = $1", shop.id)
-    last = (datetime.now(UTC).replace(day=1) - timedelta(days=10)).replace(hour=12)
+    last = datetime.combine(today().replace(day=1) - timedelta(days=10), time(12), UTC)
     await owner_rows("ALTER TABLE refunds DISABLE TRIGGER USER")
     await owner_rows("UPDATE refunds SET created_at = $2 WHERE id = $1", refund.id, last)
     await months.count()

@@ -171,6 +171,7 @@ async def test_a_session_ends_when_it_is_idle_when_it_is_old_and_when_it_is_revo
         begun = await sessions.begin(ana.person_id, 3600)
         principal = await sessions.authenticate(begun.secret, IDLE)
         assert principal is not None
+        assert principal.zone == "America/Sao_Paulo", "by which its days begin"
         await owner_rows(spoilt, principal.token_id)
         assert await sessions.authenticate(begun.secret, IDLE) is None
     begun = await sessions.begin(ana.person_id, 3600)

@@ -143,8 +143,8 @@ async def _manual(stage: Stage) -> Ready:
 
 
 async def _paid_by_hand(stage: Stage) -> Ready:
-    refund, today = await _taken(stage), datetime.now(UTC).date().replace(day=1)
-    await by_hand.settle(_another(stage.shop), refund.id, Evidence(Way.BANK_TRANSFER, "TED 1", today), ANOTHER)
+    refund = await _taken(stage)
+    await by_hand.settle(_another(stage.shop), refund.id, Evidence(Way.BANK_TRANSFER, "TED 1", today()), ANOTHER)
     return Ready(stage.shop, _refund(refund))
 
 
@@ -385,9 +385,7 @@ async def _to_document(stage: Stage) -> Ready:
 async def _to_declare(stage: Stage) -> Ready:
     ready = await _to_document(stage)
     await vat_work.document(_another(ready.shop), UUID(ready.input["reversalId"]), "1", today(), ANOTHER)
-    return Ready(
-        ready.shop, {"reversalIds": [ready.input["reversalId"]], "period": datetime.now(UTC).strftime("%Y-%m")}
-    )
+    return Ready(ready.shop, {"reversalIds": [ready.input["reversalId"]], "period": f"{today():%Y-%m}"})
 
 
 async def _tax_document(stage: Stage) -> Ready:
