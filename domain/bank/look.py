@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from domain.bank import matching, names, proofs, withdrawing
+from domain.bank import doubt, matching, names, proofs, withdrawing
 from domain.cause import Cause
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
@@ -66,6 +66,7 @@ async def look(merchant_id: UUID, cause: Cause) -> None:
     words = [f"%{word}%" for word in _WORDS]
     unknown = await rows(_UNKNOWN, merchant_id, matching.WINDOW.days, words, _LOOK_MAX)
     await findings.open_findings([_unknown(row) for row in unknown if row["connection_id"] is not None])
+    await doubt.ask(merchant_id)
     await withdrawing.end_findings(merchant_id)
     for row in await rows(_KNOWN_NOW, merchant_id):
         await findings.resolve(merchant_id, row["fingerprint"], "A payout explains it.")

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
-from domain.bank import accounts
+from domain.bank import accounts, doubt
 from domain.bank.imports import OBJECT
 from domain.cause import Cause
 from domain.deeds import deeds
@@ -102,3 +102,4 @@ async def end_findings(merchant_id: UUID) -> None:
     """Nobody is asked any more of money that was taken back."""
     asked = [row["fingerprint"] for row in await rows(_ASKED_OF, merchant_id)]
     await findings.resolve_all(merchant_id, asked, "Its statement was taken back.")
+    await doubt.end(merchant_id)
