@@ -17,7 +17,8 @@ _WORDS: Final = ("stripe", "adyen", "mercadopago", "dlocal", "ebanx", "conekta")
 # A payout whose days at the bank are over, where a statement of such an account reaches behind them: who hands in no
 # statements is told nothing. Behind $4, $5: what a person has resolved stays among them and must hold up no other.
 # Beside each, how many lines may be it: of several nobody can say which, and what is old is not looked for (proofs).
-_MISSING: Final = """SELECT p.id, p.merchant_id, p.connection_id, p.reference, p.currency, p.amount, p.business_date,
+# What is open is told anew where that number is another.
+_MISSING: Final = """SELECT m.* FROM (SELECT p.id, p.merchant_id, p.connection_id, p.reference, p.currency, p.amount, p.business_date,
     (SELECT count(*) FROM bank_lines l JOIN bank_accounts a ON a.id = l.account_id
      WHERE l.merchant_id = p.merchant_id AND l.amount = p.amount AND a.currency = p.currency AND l.withdrawn_at IS NULL
        AND (a.connection_ids = '[]'::jsonb OR a.connection_ids ? p.connection_id::text)
@@ -31,10 +32,11 @@ _MISSING: Final = """SELECT p.id, p.merchant_id, p.connection_id, p.reference, p
       AND EXISTS (SELECT 1 FROM bank_statements s WHERE s.account_id = a.id AND s.withdrawn_at IS NULL
         AND s.first_on <= p.business_date + $2::int)
       AND EXISTS (SELECT 1 FROM bank_statements s WHERE s.account_id = a.id AND s.withdrawn_at IS NULL
-        AND s.last_on > greatest(p.business_date, p.expected_at) + $2::int))
-    AND NOT EXISTS (SELECT 1 FROM findings d WHERE d.merchant_id = p.merchant_id
-      AND d.fingerprint = 'payout-missing/' || p.id || '/' || p.amount AND d.resolved_at IS NULL)
-  ORDER BY p.business_date, p.id LIMIT $3"""
+        AND s.last_on > greatest(p.business_date, p.expected_at) + $2::int))) AS m
+  WHERE NOT EXISTS (SELECT 1 FROM findings d WHERE d.merchant_id = m.merchant_id
+      AND d.fingerprint = 'payout-missing/' || m.id || '/' || m.amount AND d.resolved_at IS NULL
+      AND (d.detail ->> 'lines')::bigint = m.lines)
+  ORDER BY m.business_date, m.id LIMIT $3"""
 # What was said to be missing, and that reports do not tell so any more: a revised one has it no longer, or otherwise.
 _TOLD_NO_LONGER: Final = """SELECT d.fingerprint FROM findings d
   WHERE d.merchant_id = $1 AND d.kind = 'PAYOUT_MISSING' AND d.resolved_at IS NULL
@@ -78,7 +80,9 @@ async def _tell_missing(merchant_id: UUID) -> None:
     after: tuple[date, UUID] = (date.min, UUID(int=0))
     while found := await rows(_MISSING, merchant_id, matching.WINDOW.days, _LOOK_MAX, *after):
         after = (found[-1]["business_date"], found[-1]["id"])
-        await findings.open_findings([_missing(row) for row in found])
+        told = [_missing(row) for row in found]
+        await findings.open_findings(told)
+        await findings.renew(told)
 
 
 def _missing(row: dict[str, Any]) -> Found:
@@ -101,6 +105,7 @@ def _missing(row: dict[str, Any]) -> Found:
             "ours": None,
             "theirs": _side(row["amount"], row["currency"], on, row["reference"]),
             "differs": ["line" if row["lines"] else "bank"],
+            "lines": row["lines"],
         },
         action=_SAY_WHICH if row["lines"] else None,
         again=True,

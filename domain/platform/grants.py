@@ -104,7 +104,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "findings": (
         *_READ_ADD,
         "UPDATE (run_id, resolved_at, resolution, severity, due_at, waiting_until, waiting_why, assignee, assignee_id, "
-        "reason, resolved_by, amount, explanation, detail, position)",
+        "reason, resolved_by, amount, explanation, detail, action, position)",
     ),
     "finding_events": _READ_ADD,
     "finding_resolutions": (

@@ -123,9 +123,31 @@ async def test_nobody_is_asked_of_money_that_was_taken_back(settings: Settings) 
     assert kinds == ["BANK_LINE_UNKNOWN", "PAYOUT_MISSING"]
     await withdrawing.withdraw(ana, made.id, WHY, CAUSE)
     assert (await Finding.get(kind="BANK_LINE_UNKNOWN")).resolution == "Its statement was taken back."
-    await Finding.filter(resolved_at=None).update(resolved_at=made.created_at)
+    assert (await Finding.get(kind="PAYOUT_MISSING")).resolution == "The bank statements of its days were taken back."
     await look.look(shop.id, CAUSE)
     assert await Finding.filter(resolved_at=None).count() == 0
+    await imports.hand_in(ana, account.id, made.file_id, settings, CAUSE)
+    await look.look(shop.id, CAUSE)
+    assert [one.kind for one in await Finding.filter(resolved_at=None).order_by("kind")] == kinds
+
+
+async def test_what_is_missing_says_what_the_statements_say_that_stand(settings: Settings) -> None:
+    shop = await a_shop()
+    await a_payout(shop, days_ago=20, reference="4711")
+    await a_payout(shop, days_ago=20, reference="4712")
+    ana, account = await an_account(shop)
+    await hand_in(ana, account.id, a_sheet((utc_today(-21), "X", "1,00"), (utc_today(), "Y", "1,00")), settings)
+
+    async def told() -> list[tuple[bool, bool]]:
+        await look.look(shop.id, CAUSE)
+        found = await Finding.filter(resolved_at=None)
+        return [("may be it (1)" in one.explanation, "which line" in one.action) for one in found]
+
+    assert await told() == [(False, False)] * 2
+    more = await hand_in(ana, account.id, a_sheet((utc_today(-19), "TED", "100,00")), settings)
+    assert await told() == [(True, True)] * 2  # one line, two payouts
+    await withdrawing.withdraw(ana, more.id, WHY, CAUSE)
+    assert await told() == [(False, False)] * 2
 
 
 async def test_who_proves_by_a_statement_and_who_takes_it_back_at_once_do_not_both(settings: Settings) -> None:
