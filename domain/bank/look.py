@@ -42,8 +42,13 @@ _TOLD_NO_LONGER: Final = """SELECT d.fingerprint FROM findings d
   WHERE d.merchant_id = $1 AND d.kind = 'PAYOUT_MISSING' AND d.resolved_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM payouts p WHERE p.merchant_id = d.merchant_id AND p.amount <> 0
       AND p.id = split_part(d.fingerprint, '/', 2)::uuid AND p.amount::text = split_part(d.fingerprint, '/', 3))"""
-# Lines in a PSE's words that prove nothing, but for those that are open as such or that a person has explained.
-_UNKNOWN: Final = """SELECT l.id, l.merchant_id, l.amount, l.booked_on, l.text, a.currency, a.name, a.connection_ids,
+# Lines in a PSE's words that prove nothing, but for those that are open as such or that a person has explained: what
+# was taken back with its statement and came in anew is the same line.
+_UNKNOWN: Final = """WITH explained AS MATERIALIZED (SELECT before.account_id, before.key FROM findings d
+    JOIN bank_lines before ON before.id = split_part(d.fingerprint, '/', 2)::uuid AND before.withdrawn_at IS NOT NULL
+    WHERE d.merchant_id = $1 AND d.kind = 'BANK_LINE_UNKNOWN' AND starts_with(d.fingerprint, 'bank-line/')
+      AND d.resolved_at IS NOT NULL AND d.reason IS NOT NULL)
+  SELECT l.id, l.merchant_id, l.amount, l.booked_on, l.text, a.currency, a.name, a.connection_ids,
     (SELECT c.id FROM connections c WHERE c.merchant_id = l.merchant_id
        AND (a.connection_ids ? c.id::text OR a.connection_ids = '[]'::jsonb)
      ORDER BY position(c.pse IN regexp_replace(lower(l.text), '[^a-z0-9]', '', 'g')) > 0 DESC, c.created_at LIMIT 1)
@@ -54,6 +59,7 @@ _UNKNOWN: Final = """SELECT l.id, l.merchant_id, l.amount, l.booked_on, l.text, 
     AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.line_id = l.id AND f.voided_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM findings d WHERE d.merchant_id = l.merchant_id
       AND d.fingerprint = 'bank-line/' || l.id AND (d.resolved_at IS NULL OR d.reason IS NOT NULL))
+    AND NOT EXISTS (SELECT 1 FROM explained e WHERE e.account_id = l.account_id AND e.key = l.key)
   ORDER BY l.booked_on, l.id LIMIT $4"""
 _KNOWN_NOW: Final = f"""SELECT f.fingerprint FROM findings f JOIN payout_proofs p
     ON f.fingerprint = 'bank-line/' || p.line_id AND p.merchant_id = f.merchant_id AND p.voided_at IS NULL
