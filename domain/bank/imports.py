@@ -49,7 +49,9 @@ _ADD_REWORDED: Final = """INSERT INTO bank_rewordings (id, merchant_id, statemen
   FROM jsonb_to_recordset($5::jsonb) AS same(key text, earlier text, is_sure boolean)
   JOIN jsonb_to_recordset($4::jsonb) AS t(line int, text text, reference text, key text) ON t.key = same.key
   JOIN bank_lines l ON l.account_id = $2 AND l.key = same.earlier AND l.withdrawn_at IS NULL"""
-_KNOWN: Final = """SELECT count(*) AS known FROM bank_lines
+# And when it comes in, by the database: later than all that the account has, whatever a host's clock said of those.
+_KNOWN: Final = """SELECT count(*) AS known, greatest(clock_timestamp(), (SELECT max(created_at) FROM bank_statements
+    WHERE account_id = $1) + interval '1 microsecond') AS at FROM bank_lines
   WHERE account_id = $1 AND withdrawn_at IS NULL AND key IN (SELECT jsonb_array_elements_text($2::jsonb))"""
 _OTHER_FORM: Final = """SELECT form FROM bank_statements WHERE account_id = $1 AND form <> $2 AND lines > 0
   AND withdrawn_at IS NULL AND first_on <= $4 AND last_on >= $3 LIMIT 1"""
@@ -186,6 +188,7 @@ async def _keep(principal: Principal, account: BankAccount, file: File, told: _R
         proof=statement.proof,
         contradicted=statement.contradicted or _said_again(again),
         created_by=principal.holder[:200],
+        created_at=row["at"],
     )
     whose = (account.merchant_id, account.id, made.id, told.lines)
     await rows(_ADD, *whose, json.dumps([one.key for one in again]))

@@ -19,7 +19,7 @@ from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
 from tests.domain.bank.test_proofs import CAUSE, a_payout, a_sheet, an_account, hand_in, in_transit
 from tests.domain.bank.test_told_again import an_ofx
 from tests.kit.days import utc_today
-from tests.kit.factories import a_person, a_shop
+from tests.kit.factories import OwnerRows, a_person, a_shop
 from tests.kit.world import quick_settings
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -177,6 +177,20 @@ async def test_what_a_person_has_said_of_a_payout_and_of_a_line_holds_while_stat
     line = await BankLine.get(amount=100, text="STRIPE X", withdrawn_at=None)
     asked = await Finding.get(kind="BANK_LINE_UNKNOWN", resolved_at=None)
     assert asked.fingerprint == f"bank-line/{line.id}"
+
+
+async def test_which_statement_came_later_is_told_by_the_database_and_by_no_hosts_clock(
+    settings: Settings, unguarded_rows: OwnerRows
+) -> None:
+    shop = await a_shop()
+    ana, account = await an_account(shop)
+    first = await hand_in(ana, account.id, a_sheet((utc_today(), "X", "1,00")), settings)
+    await unguarded_rows("UPDATE bank_statements SET created_at = now() + interval '1 hour'")  # a host that is ahead
+    second = await hand_in(ana, account.id, a_sheet((utc_today(), "X", "1,00"), (utc_today(), "Y", "1,00")), settings)
+    with pytest.raises(InvalidState, match="withdraw that one first"):
+        await withdrawing.withdraw(ana, first.id, WHY, CAUSE)
+    await withdrawing.withdraw(ana, second.id, WHY, CAUSE)
+    await withdrawing.withdraw(ana, first.id, WHY, CAUSE)
 
 
 async def test_who_proves_by_a_statement_and_who_takes_it_back_at_once_do_not_both(settings: Settings) -> None:
