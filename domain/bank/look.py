@@ -18,8 +18,8 @@ _WORDS: Final = ("stripe", "adyen", "mercadopago", "dlocal", "ebanx", "conekta")
 # statements is told nothing. Behind $4, $5: what a person has resolved stays among them and must hold up no other.
 # Beside each, how many lines may be it: of several nobody can say which, and what is old is not looked for (proofs).
 # What is open is told anew where that number is another.
-_MISSING: Final = """SELECT m.* FROM (SELECT p.id, p.merchant_id, p.connection_id, p.reference, p.currency, p.amount, p.business_date,
-    (SELECT count(*) FROM bank_lines l JOIN bank_accounts a ON a.id = l.account_id
+_MISSING: Final = """SELECT m.* FROM (SELECT p.id, p.merchant_id, p.connection_id, p.reference, p.currency,
+    p.amount, p.business_date, (SELECT count(*) FROM bank_lines l JOIN bank_accounts a ON a.id = l.account_id
      WHERE l.merchant_id = p.merchant_id AND l.amount = p.amount AND a.currency = p.currency AND l.withdrawn_at IS NULL
        AND (a.connection_ids = '[]'::jsonb OR a.connection_ids ? p.connection_id::text)
        AND l.booked_on BETWEEN p.business_date - 1 AND greatest(p.business_date, p.expected_at) + $2::int
