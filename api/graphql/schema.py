@@ -42,6 +42,7 @@ from api.graphql.transport.limits import Limits
 from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
 from api.graphql.transport.scalars import Date
 from api.graphql.usage.fields import UsageMutation, UsageQuery
+from domain.bank.find import REWORDINGS_MAX
 from domain.bank.together import OTHERS_MAX, SHOWN_MAX
 from domain.deliveries.catalogue import TYPES
 from domain.findings.figures import AGES
@@ -90,6 +91,7 @@ SIZES = {
     "states": len(State),
     "ways": 100,
     "candidates": 20,
+    "rewordings": REWORDINGS_MAX,
     "shares": SHOWN_MAX,
     "others": OTHERS_MAX,
     "costs": len(CostName),

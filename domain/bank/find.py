@@ -13,9 +13,11 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.bank import matching, unproven
 from domain.bank import together as adding
-from domain.models import BankLine, BankStatement, Payout, PayoutProof
+from domain.models import BankLine, BankRewording, BankStatement, Payout, PayoutProof
+from domain.platform.children import first_of_each
 
 CANDIDATES_MAX: Final = 10
+REWORDINGS_MAX: Final = 100
 
 
 class Proof(StrEnum):
@@ -30,6 +32,12 @@ def statements(principal: Principal, account_id: UUID | None) -> QuerySet[BankSt
     principal.require_everywhere(Permission.READ_LEDGER)
     found = BankStatement.filter(merchant_id=principal.merchant_id)
     return found if account_id is None else found.filter(account_id=account_id)
+
+
+async def rewordings(statement_ids: Sequence[UUID]) -> Mapping[UUID, list[BankRewording]]:
+    """Of each statement the movements that count as earlier lines, the first of them; what is not sure goes before."""
+    order = "is_sure, line, id"
+    return await first_of_each(BankRewording, statement_ids, key="statement_id", order=order, limit=REWORDINGS_MAX)
 
 
 def lines(principal: Principal, account_id: UUID | None, explained: bool | None) -> QuerySet[BankLine]:

@@ -5,7 +5,7 @@ What is proven by it is booked in the same transaction (proofs.prove_all), under
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Final
 from uuid import UUID, uuid4
@@ -15,7 +15,7 @@ from domain.access.principal import Principal
 from domain.bank import accounts, proofs, reworded
 from domain.bank.readers.header import CsvMapping
 from domain.bank.readers.read import read
-from domain.bank.reworded import FiledLine
+from domain.bank.reworded import FiledLine, Reworded
 from domain.bank.statement import BadStatement, Statement, joined, keys, number_of
 from domain.cause import Cause
 from domain.deeds import deeds
@@ -25,11 +25,12 @@ from domain.models import BankAccount, BankStatement, File
 from domain.models.files import Purpose
 from domain.money import MINOR_UNITS_MAX
 from domain.platform.apart import apart
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, InvalidState
 
 OBJECT: Final = "bankStatement"  # in the log
+_WAY_OUT: Final = "If one of them is another movement, hand in a file that has the whole of its day."
 _TEXT_MAX: Final = 1_000  # characters of a line's words
 # Each line that no file of the account had, nor in other words ($5); how many those are.
 _ADD: Final = """WITH told AS (
@@ -41,7 +42,16 @@ _ADD: Final = """WITH told AS (
     WHERE NOT EXISTS (SELECT 1 FROM bank_lines l WHERE l.account_id = $2 AND l.key = t.key AND l.withdrawn_at IS NULL)
       AND t.key NOT IN (SELECT jsonb_array_elements_text($5::jsonb)) RETURNING id)
   SELECT count(*) AS added FROM added"""
-_KNOWN: Final = """SELECT count(*) AS known FROM bank_lines
+# Each line that an earlier one is in other words ($5), with that one.
+_ADD_REWORDED: Final = """INSERT INTO bank_rewordings (id, merchant_id, statement_id, earlier_id, line, text, reference,
+    key, is_sure, created_at)
+  SELECT gen_random_uuid(), $1, $3, l.id, t.line, t.text, t.reference, t.key, same.is_sure, now()
+  FROM jsonb_to_recordset($5::jsonb) AS same(key text, earlier text, is_sure boolean)
+  JOIN jsonb_to_recordset($4::jsonb) AS t(line int, text text, reference text, key text) ON t.key = same.key
+  JOIN bank_lines l ON l.account_id = $2 AND l.key = same.earlier AND l.withdrawn_at IS NULL"""
+# And when it comes in, by the database: later than all that the account has, whatever a host's clock said of those.
+_KNOWN: Final = """SELECT count(*) AS known, greatest(clock_timestamp(), (SELECT max(created_at) FROM bank_statements
+    WHERE account_id = $1) + interval '1 microsecond') AS at FROM bank_lines
   WHERE account_id = $1 AND withdrawn_at IS NULL AND key IN (SELECT jsonb_array_elements_text($2::jsonb))"""
 _OTHER_FORM: Final = """SELECT form FROM bank_statements WHERE account_id = $1 AND form <> $2 AND lines > 0
   AND withdrawn_at IS NULL AND first_on <= $4 AND last_on >= $3 LIMIT 1"""
@@ -176,19 +186,27 @@ async def _keep(principal: Principal, account: BankAccount, file: File, told: _R
         closing=statement.closing,
         sequence=statement.sequence,
         proof=statement.proof,
-        contradicted=statement.contradicted or _said_again(len(again)),
+        contradicted=statement.contradicted or _said_again(again),
         created_by=principal.holder[:200],
+        created_at=row["at"],
     )
-    await rows(_ADD, account.merchant_id, account.id, made.id, told.lines, json.dumps(again))
+    whose = (account.merchant_id, account.id, made.id, told.lines)
+    await rows(_ADD, *whose, json.dumps([one.key for one in again]))
+    if again:
+        await execute(_ADD_REWORDED, *whose, json.dumps([asdict(one) for one in again]))
     what = {"account": [None, account.name], "lines": [None, made.lines], "new_lines": [None, made.new_lines]}
     await deeds.note(account.merchant_id, "bankStatementImport", Of(OBJECT, made.id), cause, what)
     return made
 
 
-def _said_again(many: int) -> str | None:
-    if many == 1:
-        return "1 of its lines is that of an earlier statement in other words: it counts once."
-    return f"{many} of its lines are those of an earlier statement in other words: they count once." if many else None
+def _said_again(again: Sequence[Reworded]) -> str | None:
+    """How many, and what to do where a line that was counted once may be two."""
+    if not again:
+        return None
+    said = f"{len(again)} of its lines are those of an earlier statement in other words: they count once."
+    if len(again) == 1:
+        said = "1 of its lines is that of an earlier statement in other words: it counts once."
+    return said if all(one.is_sure for one in again) else f"{said} {_WAY_OUT}"
 
 
 async def _check_account(account: BankAccount, statement: Statement, first: date, last: date) -> None:

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from domain.bank import matching, names, proofs, withdrawing
+from domain.bank import doubt, matching, names, proofs, withdrawing
 from domain.cause import Cause
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
@@ -17,8 +17,9 @@ _WORDS: Final = ("stripe", "adyen", "mercadopago", "dlocal", "ebanx", "conekta")
 # A payout whose days at the bank are over, where a statement of such an account reaches behind them: who hands in no
 # statements is told nothing. Behind $4, $5: what a person has resolved stays among them and must hold up no other.
 # Beside each, how many lines may be it: of several nobody can say which, and what is old is not looked for (proofs).
-_MISSING: Final = """SELECT p.id, p.merchant_id, p.connection_id, p.reference, p.currency, p.amount, p.business_date,
-    (SELECT count(*) FROM bank_lines l JOIN bank_accounts a ON a.id = l.account_id
+# What is open is told anew where that number is another.
+_MISSING: Final = """SELECT m.* FROM (SELECT p.id, p.merchant_id, p.connection_id, p.reference, p.currency,
+    p.amount, p.business_date, (SELECT count(*) FROM bank_lines l JOIN bank_accounts a ON a.id = l.account_id
      WHERE l.merchant_id = p.merchant_id AND l.amount = p.amount AND a.currency = p.currency AND l.withdrawn_at IS NULL
        AND (a.connection_ids = '[]'::jsonb OR a.connection_ids ? p.connection_id::text)
        AND l.booked_on BETWEEN p.business_date - 1 AND greatest(p.business_date, p.expected_at) + $2::int
@@ -31,17 +32,23 @@ _MISSING: Final = """SELECT p.id, p.merchant_id, p.connection_id, p.reference, p
       AND EXISTS (SELECT 1 FROM bank_statements s WHERE s.account_id = a.id AND s.withdrawn_at IS NULL
         AND s.first_on <= p.business_date + $2::int)
       AND EXISTS (SELECT 1 FROM bank_statements s WHERE s.account_id = a.id AND s.withdrawn_at IS NULL
-        AND s.last_on > greatest(p.business_date, p.expected_at) + $2::int))
-    AND NOT EXISTS (SELECT 1 FROM findings d WHERE d.merchant_id = p.merchant_id
-      AND d.fingerprint = 'payout-missing/' || p.id || '/' || p.amount AND d.resolved_at IS NULL)
-  ORDER BY p.business_date, p.id LIMIT $3"""
+        AND s.last_on > greatest(p.business_date, p.expected_at) + $2::int))) AS m
+  WHERE NOT EXISTS (SELECT 1 FROM findings d WHERE d.merchant_id = m.merchant_id
+      AND d.fingerprint = 'payout-missing/' || m.id || '/' || m.amount AND d.resolved_at IS NULL
+      AND (d.detail ->> 'lines')::bigint = m.lines)
+  ORDER BY m.business_date, m.id LIMIT $3"""
 # What was said to be missing, and that reports do not tell so any more: a revised one has it no longer, or otherwise.
 _TOLD_NO_LONGER: Final = """SELECT d.fingerprint FROM findings d
   WHERE d.merchant_id = $1 AND d.kind = 'PAYOUT_MISSING' AND d.resolved_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM payouts p WHERE p.merchant_id = d.merchant_id AND p.amount <> 0
       AND p.id = split_part(d.fingerprint, '/', 2)::uuid AND p.amount::text = split_part(d.fingerprint, '/', 3))"""
-# Lines in a PSE's words that prove nothing, but for those that are open as such or that a person has explained.
-_UNKNOWN: Final = """SELECT l.id, l.merchant_id, l.amount, l.booked_on, l.text, a.currency, a.name, a.connection_ids,
+# Lines in a PSE's words that prove nothing, but for those that are open as such or that a person has explained: what
+# was taken back with its statement and came in anew is the same line.
+_UNKNOWN: Final = """WITH explained AS MATERIALIZED (SELECT before.account_id, before.key FROM findings d
+    JOIN bank_lines before ON before.id = split_part(d.fingerprint, '/', 2)::uuid AND before.withdrawn_at IS NOT NULL
+    WHERE d.merchant_id = $1 AND d.kind = 'BANK_LINE_UNKNOWN' AND starts_with(d.fingerprint, 'bank-line/')
+      AND d.resolved_at IS NOT NULL AND d.reason IS NOT NULL)
+  SELECT l.id, l.merchant_id, l.amount, l.booked_on, l.text, a.currency, a.name, a.connection_ids,
     (SELECT c.id FROM connections c WHERE c.merchant_id = l.merchant_id
        AND (a.connection_ids ? c.id::text OR a.connection_ids = '[]'::jsonb)
      ORDER BY position(c.pse IN regexp_replace(lower(l.text), '[^a-z0-9]', '', 'g')) > 0 DESC, c.created_at LIMIT 1)
@@ -52,6 +59,7 @@ _UNKNOWN: Final = """SELECT l.id, l.merchant_id, l.amount, l.booked_on, l.text, 
     AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.line_id = l.id AND f.voided_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM findings d WHERE d.merchant_id = l.merchant_id
       AND d.fingerprint = 'bank-line/' || l.id AND (d.resolved_at IS NULL OR d.reason IS NOT NULL))
+    AND NOT EXISTS (SELECT 1 FROM explained e WHERE e.account_id = l.account_id AND e.key = l.key)
   ORDER BY l.booked_on, l.id LIMIT $4"""
 _KNOWN_NOW: Final = f"""SELECT f.fingerprint FROM findings f JOIN payout_proofs p
     ON f.fingerprint = 'bank-line/' || p.line_id AND p.merchant_id = f.merchant_id AND p.voided_at IS NULL
@@ -66,6 +74,7 @@ async def look(merchant_id: UUID, cause: Cause) -> None:
     words = [f"%{word}%" for word in _WORDS]
     unknown = await rows(_UNKNOWN, merchant_id, matching.WINDOW.days, words, _LOOK_MAX)
     await findings.open_findings([_unknown(row) for row in unknown if row["connection_id"] is not None])
+    await doubt.ask(merchant_id)
     await withdrawing.end_findings(merchant_id)
     for row in await rows(_KNOWN_NOW, merchant_id):
         await findings.resolve(merchant_id, row["fingerprint"], "A payout explains it.")
@@ -77,7 +86,9 @@ async def _tell_missing(merchant_id: UUID) -> None:
     after: tuple[date, UUID] = (date.min, UUID(int=0))
     while found := await rows(_MISSING, merchant_id, matching.WINDOW.days, _LOOK_MAX, *after):
         after = (found[-1]["business_date"], found[-1]["id"])
-        await findings.open_findings([_missing(row) for row in found])
+        told = [_missing(row) for row in found]
+        await findings.open_findings(told)
+        await findings.renew(told)
 
 
 def _missing(row: dict[str, Any]) -> Found:
@@ -100,6 +111,7 @@ def _missing(row: dict[str, Any]) -> Found:
             "ours": None,
             "theirs": _side(row["amount"], row["currency"], on, row["reference"]),
             "differs": ["line" if row["lines"] else "bank"],
+            "lines": row["lines"],
         },
         action=_SAY_WHICH if row["lines"] else None,
         again=True,

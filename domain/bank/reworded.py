@@ -39,8 +39,19 @@ class FiledLine:
     was_read_otherwise: bool | None = False
 
 
-async def told_before(merchant_id: UUID, account_id: UUID, told: Sequence[FiledLine], names: str) -> list[str]:
-    """The names of those lines of a file that earlier ones have in other words. `names`: of all of them, JSON.
+@dataclass(frozen=True, slots=True)
+class Reworded:
+    """The name of a line of a file, and that of the earlier one which it is. Not sure: by their words' likeness alone,
+    or by day and amount where the mapping was another.
+    """
+
+    key: str
+    earlier: str
+    is_sure: bool
+
+
+async def told_before(merchant_id: UUID, account_id: UUID, told: Sequence[FiledLine], names: str) -> list[Reworded]:
+    """Those lines of a file that earlier ones have in other words. `names`: of all of them, JSON.
 
     Raises BadStatement where too many may be each other.
     """
@@ -55,7 +66,7 @@ async def told_before(merchant_id: UUID, account_id: UUID, told: Sequence[FiledL
     return await asyncio.to_thread(in_other_words, [one for one in told if one.key not in known], left)
 
 
-def in_other_words(new: Iterable[FiledLine], left: Iterable[FiledLine]) -> list[str]:
+def in_other_words(new: Iterable[FiledLine], left: Iterable[FiledLine]) -> list[Reworded]:
     """Of lines that no file has in these words, those that are others of their day and amount: each of one.
 
     Who tells a day again tells all that was told of it: what is left over of it there and here is one money, where the
@@ -69,7 +80,7 @@ def in_other_words(new: Iterable[FiledLine], left: Iterable[FiledLine]) -> list[
         if (one.booked_on, one.amount) in others:
             wanted[one.booked_on, one.amount].append(one)
     patience = _Patience()
-    return [key for what, some in wanted.items() for key in _Day(some, others[what], patience).same()]
+    return [same for what, some in wanted.items() for same in _Day(some, others[what], patience).same()]
 
 
 @dataclass(slots=True)
@@ -96,23 +107,28 @@ class _Day:
         self._left = {other.key: other for other in left}
         self._words = {one.key: bare(one.text) for one in (*new, *left)}
         self._patience = patience
-        self._same: list[str] = []
+        self._same: list[Reworded] = []
 
-    def same(self) -> list[str]:
-        """The names of the new ones that are one of the others: first what is sure, and what may be any at last."""
+    def same(self) -> list[Reworded]:
+        """The new ones that are one of the others: first what is sure, and what may be any at last."""
         new, left = self._new.values(), self._left.values()
         self._pair(new, left, lambda one: one.reference)
         self._pair(new, [other for other in left if not other.reference], self._called)
         self._pair([one for one in new if not one.reference], left, self._called)
         self._pair_by_part()
-        self._pair(new, [other for other in left if other.was_read_otherwise], lambda _: "any")
+        self._pair(new, [other for other in left if other.was_read_otherwise], lambda _: "any", is_sure=False)
         return self._same
 
     def _called(self, one: FiledLine) -> str:
         return self._words[one.key]
 
     def _pair(
-        self, new: Iterable[FiledLine], others: Iterable[FiledLine], name: Callable[[FiledLine], str | None]
+        self,
+        new: Iterable[FiledLine],
+        others: Iterable[FiledLine],
+        name: Callable[[FiledLine], str | None],
+        *,
+        is_sure: bool = True,
     ) -> None:
         """Those that are called alike."""
         free: dict[str, list[str]] = defaultdict(list)
@@ -121,7 +137,7 @@ class _Day:
                 free[called].append(other.key)
         for one in list(new):
             if (called := name(one)) and free.get(called):
-                self._take(one.key, free[called].pop())
+                self._take(one.key, free[called].pop(), is_sure)
 
     def _pair_by_part(self) -> None:
         left = [one for one in self._left.values() if not one.was_read_otherwise]
@@ -133,8 +149,8 @@ class _Day:
             found = next((key for key, other in may_be if self._patience.is_part(words, other)), None)
             if found is not None:
                 (silent if found in silent else named).pop(found)
-                self._take(one.key, found)
+                self._take(one.key, found, is_sure=False)
 
-    def _take(self, one: str, other: str) -> None:
-        self._same.append(one)
+    def _take(self, one: str, other: str, is_sure: bool) -> None:
+        self._same.append(Reworded(one, other, is_sure))
         del self._new[one], self._left[other]

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
-from domain.bank import accounts
+from domain.bank import accounts, doubt, matching
 from domain.bank.imports import OBJECT
 from domain.cause import Cause
 from domain.deeds import deeds
@@ -33,6 +33,21 @@ _TOLD_AGAIN: Final = """SELECT s.id FROM bank_statements s JOIN bank_statements 
 _ASKED_OF: Final = """SELECT f.fingerprint FROM findings f JOIN bank_lines l
     ON f.fingerprint = 'bank-line/' || l.id AND l.merchant_id = f.merchant_id AND l.withdrawn_at IS NOT NULL
   WHERE f.merchant_id = $1 AND f.kind = 'BANK_LINE_UNKNOWN' AND f.resolved_at IS NULL"""
+
+# Payouts that were missing by statements of their days which were taken back, where no other one has those days now.
+_OF_NO_DAYS: Final = """SELECT f.fingerprint FROM findings f
+  JOIN payouts p ON p.merchant_id = f.merchant_id AND p.id = split_part(f.fingerprint, '/', 2)::uuid
+  CROSS JOIN LATERAL (SELECT coalesce(bool_or(s.withdrawn_at IS NOT NULL), false) AS some_withdrawn, coalesce(bool_or(
+      a.reached AND a.passed), false) AS seen FROM (SELECT b.id,
+        EXISTS (SELECT 1 FROM bank_statements s WHERE s.account_id = b.id AND s.withdrawn_at IS NULL
+          AND s.first_on <= p.business_date + $2::int) AS reached,
+        EXISTS (SELECT 1 FROM bank_statements s WHERE s.account_id = b.id AND s.withdrawn_at IS NULL
+          AND s.last_on > greatest(p.business_date, p.expected_at) + $2::int) AS passed
+      FROM bank_accounts b WHERE b.merchant_id = p.merchant_id AND b.currency = p.currency
+        AND (b.connection_ids = '[]'::jsonb OR b.connection_ids ? p.connection_id::text)) AS a
+    JOIN bank_statements s ON s.account_id = a.id) AS told
+  WHERE f.merchant_id = $1 AND f.kind = 'PAYOUT_MISSING' AND f.resolved_at IS NULL
+    AND told.some_withdrawn AND NOT told.seen"""
 
 
 async def withdraw(principal: Principal, statement_id: UUID, reason: str, cause: Cause) -> BankStatement:
@@ -99,6 +114,9 @@ async def _set_free(account: BankAccount) -> dict[str, list[Any]]:
 
 
 async def end_findings(merchant_id: UUID) -> None:
-    """Nobody is asked any more of money that was taken back."""
+    """Nobody is asked any more of money that was taken back, nor of what is missing by nothing else."""
     asked = [row["fingerprint"] for row in await rows(_ASKED_OF, merchant_id)]
     await findings.resolve_all(merchant_id, asked, "Its statement was taken back.")
+    unseen = [row["fingerprint"] for row in await rows(_OF_NO_DAYS, merchant_id, matching.WINDOW.days)]
+    await findings.resolve_all(merchant_id, unseen, "The bank statements of its days were taken back.")
+    await doubt.end(merchant_id)

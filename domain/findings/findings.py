@@ -36,9 +36,10 @@ _OVER: Final = """WITH agreed AS (UPDATE finding_resolutions s SET agreed_at = n
 # A finding `f` that is open, or that a person has resolved and whose facts are not known to be over.
 MAY_END: Final = """(f.resolved_at IS NULL OR EXISTS (SELECT 1 FROM finding_resolutions s WHERE s.finding_id = f.id
   AND s.started_at IS NOT NULL AND s.ended_at IS NULL AND s.agreed_at IS NULL))"""
-_RENEW: Final = """UPDATE findings f SET amount = t.amount, explanation = t.explanation, detail = t.detail
+_RENEW: Final = """UPDATE findings f SET amount = t.amount, explanation = t.explanation, detail = t.detail,
+  action = t.action
 FROM jsonb_to_recordset($1::jsonb) AS t(merchant_id uuid, fingerprint text, amount bigint, explanation text,
-  detail jsonb)
+  detail jsonb, action text)
 WHERE f.merchant_id = t.merchant_id AND f.fingerprint = t.fingerprint AND f.resolved_at IS NULL
   AND (f.amount, f.detail) IS DISTINCT FROM (t.amount, t.detail)"""
 AGREED: Final = "The reports agree with the books."  # how the night closes what differs no longer

@@ -16,7 +16,7 @@ from domain.models.alerts import Alert, AlertMark, AlertNotice, AlertRule
 from domain.models.applications import OnboardingDocument, OnboardingStep
 from domain.models.approvals import ApprovalNeeds, ApprovalRule, Delegation, SettlementProposal, TransferReturn
 from domain.models.attempts import Attempt
-from domain.models.bank import BankAccount, BankLine, BankStatement, PayoutProof
+from domain.models.bank import BankAccount, BankLine, BankRewording, BankStatement, PayoutProof
 from domain.models.batches import Batch, BatchRow
 from domain.models.calls import Answer, Call
 from domain.models.checks import Check
@@ -69,6 +69,7 @@ __all__ = [
     "Attempt",
     "BankAccount",
     "BankLine",
+    "BankRewording",
     "BankStatement",
     "BankDay",
     "Batch",

@@ -100,6 +100,33 @@ class BankLine(Model):
         indexes = (("merchant_id", "created_at", "id"),)
 
 
+class BankRewording(Model):
+    """A movement of a file that an earlier line is in other words: it counts once."""
+
+    id = fields.UUIDField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    statement: "fields.ForeignKeyRelation[BankStatement]" = fields.ForeignKeyField(
+        "models.BankStatement", on_delete=fields.RESTRICT, db_index=True
+    )
+    statement_id: UUID
+    earlier: "fields.ForeignKeyRelation[BankLine]" = fields.ForeignKeyField(
+        "models.BankLine", on_delete=fields.RESTRICT, db_index=False
+    )
+    earlier_id: UUID  # of its account, day and amount
+    line = fields.IntField()  # of the file
+    text = fields.TextField()
+    reference: str | None = fields.TextField(null=True)
+    key = fields.CharField(max_length=64)  # as a line's: the same words in any file
+    is_sure = fields.BooleanField()  # false: the words of one are a part of the other's, and nothing else says so
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "bank_rewordings"
+
+
 class PayoutProof(Model):
     """That a payout has come, by a line of the bank. Voided where the payout turned out to be another one."""
 

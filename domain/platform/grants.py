@@ -86,6 +86,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "bank_accounts": (*_READ_ADD, "UPDATE (name, number, connection_ids, mapping, ended_at)"),
     "bank_statements": (*_READ_ADD, "UPDATE (withdrawn_at, withdrawn_by, withdrawal_reason)"),
     "bank_lines": (*_READ_ADD, "UPDATE (withdrawn_at)"),
+    "bank_rewordings": _READ_ADD,
     "payout_proofs": (*_READ_ADD, "UPDATE (voided_at, voided_by, voided_by_id, void_reason)"),
     "files": (*_READ_ADD, "UPDATE (media_type, stored_at, sealed_key)"),
     "onboarding_documents": (*_READ_ADD, "UPDATE (superseded_at)"),
@@ -103,7 +104,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "findings": (
         *_READ_ADD,
         "UPDATE (run_id, resolved_at, resolution, severity, due_at, waiting_until, waiting_why, assignee, assignee_id, "
-        "reason, resolved_by, amount, explanation, detail, position)",
+        "reason, resolved_by, amount, explanation, detail, action, position)",
     ),
     "finding_events": _READ_ADD,
     "finding_resolutions": (

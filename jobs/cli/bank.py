@@ -28,7 +28,8 @@ _LINES: Final = f"""query Lines($first: Int!, $after: String, $explained: Boolea
 _CREATE: Final = f"""mutation Create($input: BankAccountCreateInput!) {{ bankAccountCreate(input: $input) {{
   account {{ id name currency }} {client.ERRORS} }} }}"""
 _IMPORT: Final = f"""mutation Import($input: BankStatementImportInput!) {{ bankStatementImport(input: $input) {{
-  statement {{ id form firstOn lastOn lines newLines proof contradicted }} {client.ERRORS} }} }}"""
+  statement {{ id form firstOn lastOn lines newLines proof contradicted rewordings {{ text sure
+  earlier {{ bookedOn amount currency text }} }} }} {client.ERRORS} }} }}"""
 _STATEMENTS: Final = f"""query Statements($first: Int!, $after: String, $account: ID) {{
   bankStatements(first: $first, after: $after, bankAccountId: $account) {{ edges {{ node {{ id form firstOn
   lastOn lines newLines createdAt withdrawnAt withdrawalReason }} }} {_PAGE} }} }}"""
@@ -83,6 +84,11 @@ def import_(
         f"{made['form']} of {made['firstOn']} to {made['lastOn']}: {made['newLines']} of {made['lines']} are new."
     )
     typer.echo(made["contradicted"] or made["proof"] or "Nothing in the file proves that it is whole.")
+    for one in made["rewordings"]:
+        earlier = one["earlier"]
+        typer.echo(f"    {earlier['bookedOn']}  {_money(earlier)}{'' if one['sure'] else '  (not sure)'}")
+        typer.echo(f"        here: {one['text'][:60]}")
+        typer.echo(f"        then: {earlier['text'][:60]}")
 
 
 @app.command("statements")

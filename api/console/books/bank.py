@@ -87,6 +87,8 @@ def _import(asked: Asked) -> Mapping[str, Any]:
 def _imported(asked: Asked, payload: Data) -> Done:
     told = payload["statement"]
     said = _("%(lines)s lines were read, %(new)s of them new.") % {"lines": told["lines"], "new": told["newLines"]}
+    if told["rewordings"]:
+        said += " " + _("Some count as lines of earlier statements: see below which.")
     return Done(_BANK, said)
 
 

@@ -11,6 +11,7 @@ from domain.bank import accounts, find
 from domain.bank.find import Shared
 from domain.models import BankAccount as AccountRow
 from domain.models import BankLine as LineRow
+from domain.models import BankRewording as RewordingRow
 from domain.models import BankStatement as StatementRow
 from domain.models import Payout as PayoutRow
 from domain.models import PayoutProof as ProofRow
@@ -93,10 +94,12 @@ class BankStatement:
     withdrawn_at: DateTime | None
     withdrawn_by: str | None
     withdrawal_reason: str | None
+    row_id: strawberry.Private[UUID]
 
     @classmethod
     def of(cls, row: StatementRow) -> "BankStatement":
         return cls(
+            row_id=row.id,
             id=strawberry.ID(str(row.id)),
             bank_account_id=strawberry.ID(str(row.account_id)),
             file_id=strawberry.ID(str(row.file_id)),
@@ -115,6 +118,14 @@ class BankStatement:
             withdrawn_by=row.withdrawn_by,
             withdrawal_reason=row.withdrawal_reason,
         )
+
+    @strawberry.field(
+        description="Its movements that count as lines of earlier statements, in other words: the first 100, those "
+        "that are not sure before. Where one is another movement, hand in a file that has the whole of its day."
+    )
+    async def rewordings(self, info: Info) -> list["BankRewording"]:
+        found = await info.context.loaders.one(find.rewordings, self.row_id)
+        return [BankRewording.of(row) for row in found or ()]
 
 
 @strawberry.type(description="Money on an account. `amount` in minor units; above zero it came in.")
@@ -152,6 +163,27 @@ class BankLine:
     async def payout_ids(self, info: Info) -> list[strawberry.ID]:
         found = await info.context.loaders.one(find.together, self.row.id)
         return [strawberry.ID(str(one)) for one in found or ()]
+
+
+@strawberry.type(description="A movement of a statement that an earlier line is, in other words: it counts once.")
+class BankRewording:
+    line: int = strawberry.field(description="Of the file, from 1.")
+    text: str = strawberry.field(description="As this file says it.")
+    reference: str | None
+    sure: bool = strawberry.field(
+        description="False: nothing but the words says so (one's are a part of the other's), or day and amount alone."
+    )
+    earlier_id: strawberry.Private[UUID]
+
+    @classmethod
+    def of(cls, row: RewordingRow) -> "BankRewording":
+        return cls(line=row.line, text=row.text, reference=row.reference, sure=row.is_sure, earlier_id=row.earlier_id)
+
+    @strawberry.field(description="The line that counts: of the same day and amount.")
+    async def earlier(self, info: Info) -> BankLine:
+        found = await info.context.loaders.one(find.by_id, self.earlier_id)
+        assert found is not None  # what a statement names is never taken away
+        return BankLine.of(found)
 
 
 @strawberry.type(description="That a payout is at the bank.")

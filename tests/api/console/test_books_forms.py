@@ -128,6 +128,10 @@ async def test_a_statement_is_taken_in_and_a_payout_is_proven_by_hand_and_taken_
     said = await _done(browser, "/books/bank", "import", {"account": str(account.id)}, files=given)
     assert "1 lines were read, 1 of them new" in said
     line = await BankLine.get()
+    later = {"file": ("extrato.csv", sheet.replace(b"RECEBIDA", b"RECEBIDA PIX"))}
+    said = await _done(browser, "/books/bank", "import", {"account": str(account.id)}, files=later)
+    assert "Some count as lines of earlier statements" in said
+    assert "TED RECEBIDA PIX → TED RECEBIDA" in said
     proof = {"payout": str(payout.id), "line": str(line.id)}
     shown = await _done(browser, "/books/payouts", "prove", proof)
     assert "TED RECEBIDA" in shown
@@ -135,7 +139,7 @@ async def test_a_statement_is_taken_in_and_a_payout_is_proven_by_hand_and_taken_
     back = {"payout": str(payout.id), "reason": "It was another one."}
     await _done(browser, "/books/payouts?standing=PROVEN", "void", back)
     assert (await PayoutProof.get()).void_reason == "It was another one."
-    taken = {"statement": str((await BankStatement.get()).id), "reason": "It is another account's."}
+    taken = {"statement": str((await BankStatement.get(new_lines=0)).id), "reason": "It is another account's."}
     shown = await _done(browser, "/books/bank", "withdraw", taken)
     assert ("its lines with it" in shown, "It is another account&#39;s." in shown) == (True, True)
     assert "has ended" in await _done(browser, path, "end", {})

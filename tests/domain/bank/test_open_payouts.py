@@ -20,7 +20,7 @@ from domain.pse import registry
 from tests.domain.bank.test_proofs import a_sheet, an_account, hand_in
 from tests.kit.days import utc_today
 from tests.kit.factories import CAUSE, Shop, a_shop
-from tests.kit.lines import Telling, a_night, balance, of_nobody
+from tests.kit.lines import Telling, a_night, balance, of_nobody, today
 from tests.kit.world import quick_settings
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -61,12 +61,12 @@ async def _shop(settings: Settings) -> tuple[Shop, Principal]:
 
 async def test_a_payout_that_arrives_leaves_the_older_one_open_and_as_old_as_it_is(settings: Settings) -> None:
     shop, ana = await _shop(settings)
-    first, third = ("po_first_1", 1_000, utc_today(-40)), ("po_third_3", 700, utc_today(-3))
+    first, third = ("po_first_1", 1_000, today(-40)), ("po_third_3", 700, today(-3))
     assert await _open(shop) == [first, third]
     aged = {one.bucket: one.amount for one in await ageing.ageing(shop.id, [WAY])}
     assert aged == {Bucket.D31_60: 1_000, Bucket.D0_7: 700}
     await proofs.void(ana, (await Payout.get(reference="po_second_2")).id, "Not this one.", CAUSE)
-    assert await _open(shop) == [first, ("po_second_2", 1_000, utc_today(-3)), third]
+    assert await _open(shop) == [first, ("po_second_2", 1_000, today(-3)), third]
 
 
 async def test_what_is_given_up_of_a_payout_is_open_no_longer(settings: Settings) -> None:
@@ -75,9 +75,9 @@ async def test_what_is_given_up_of_a_payout_is_open_no_longer(settings: Settings
     await look.look(shop.id, CAUSE)
     missing = await Finding.get(kind="PAYOUT_MISSING", resolved_at=None)
     await work.resolve(ana, missing.id, Resolution(ClosingReason.WRITE_OFF, "It never came."), CAUSE)
-    assert await _open(shop) == [("po_third_3", 700, utc_today(-3))]
+    assert await _open(shop) == [("po_third_3", 700, today(-3))]
     await a_night(shop, days=-40, name="po_first_1.json")  # the revised report has it no longer
     await a_night(shop, of_nobody("PAYOUT", "-8.00", payout_reference="po_second_2"), days=-3, name="po_second_2.json")
     assert [one[:2] for one in await _open(shop)] == [("po_second_2", -200), (None, -1_000)]
     await look.look(shop.id, CAUSE)  # nobody gives up what is told no longer, and no line is what is told otherwise
-    assert await _open(shop) == [("po_second_2", 800, utc_today(-3))]
+    assert await _open(shop) == [("po_second_2", 800, today(-3))]

@@ -119,7 +119,7 @@ def _filed(text: str, number: int, reference: str | None = None) -> FiledLine:
 
 async def test_as_many_sales_of_one_price_as_a_day_has_are_told_apart_and_what_would_take_hours_is_refused() -> None:
     told, known = ([_filed(text, number) for number in range(2_000)] for text in ("Pix recebido", "PIX RECEBIDO -"))
-    assert sorted(in_other_words(told, known)) == sorted(one.key for one in told)
+    assert sorted(one.key for one in in_other_words(told, known)) == sorted(one.key for one in told)
     # A bank's reference is held to no words.
     told, known = ([_filed(text, number, text) for number in range(2_000)] for text in ("A", "B"))
     assert in_other_words(told, known) == []

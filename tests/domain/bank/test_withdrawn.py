@@ -10,13 +10,16 @@ from domain import invariants
 from domain.access.permissions import Role
 from domain.bank import find, imports, look, proofs, withdrawing
 from domain.books import ledger
+from domain.findings import work
+from domain.findings.work import Resolution
 from domain.models import BankAccount, BankLine, BankStatement, Deed, Finding, PayoutProof
+from domain.models.findings import ClosingReason
 from domain.platform.settings import Settings
 from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
 from tests.domain.bank.test_proofs import CAUSE, a_payout, a_sheet, an_account, hand_in, in_transit
 from tests.domain.bank.test_told_again import an_ofx
 from tests.kit.days import utc_today
-from tests.kit.factories import a_person, a_shop
+from tests.kit.factories import OwnerRows, a_person, a_shop
 from tests.kit.world import quick_settings
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -123,9 +126,71 @@ async def test_nobody_is_asked_of_money_that_was_taken_back(settings: Settings) 
     assert kinds == ["BANK_LINE_UNKNOWN", "PAYOUT_MISSING"]
     await withdrawing.withdraw(ana, made.id, WHY, CAUSE)
     assert (await Finding.get(kind="BANK_LINE_UNKNOWN")).resolution == "Its statement was taken back."
-    await Finding.filter(resolved_at=None).update(resolved_at=made.created_at)
+    assert (await Finding.get(kind="PAYOUT_MISSING")).resolution == "The bank statements of its days were taken back."
     await look.look(shop.id, CAUSE)
     assert await Finding.filter(resolved_at=None).count() == 0
+    await imports.hand_in(ana, account.id, made.file_id, settings, CAUSE)
+    await look.look(shop.id, CAUSE)
+    assert [one.kind for one in await Finding.filter(resolved_at=None).order_by("kind")] == kinds
+
+
+async def test_what_is_missing_says_what_the_statements_say_that_stand(settings: Settings) -> None:
+    shop = await a_shop()
+    await a_payout(shop, days_ago=20, reference="4711")
+    await a_payout(shop, days_ago=20, reference="4712")
+    ana, account = await an_account(shop)
+    await hand_in(ana, account.id, a_sheet((utc_today(-21), "X", "1,00"), (utc_today(), "Y", "1,00")), settings)
+
+    async def told() -> list[tuple[bool, bool]]:
+        await look.look(shop.id, CAUSE)
+        found = await Finding.filter(resolved_at=None)
+        return [("may be it (1)" in one.explanation, "which line" in one.action) for one in found]
+
+    assert await told() == [(False, False)] * 2
+    more = await hand_in(ana, account.id, a_sheet((utc_today(-19), "TED", "100,00")), settings)
+    assert await told() == [(True, True)] * 2  # one line, two payouts
+    await withdrawing.withdraw(ana, more.id, WHY, CAUSE)
+    assert await told() == [(False, False)] * 2
+
+
+async def test_what_a_person_has_said_of_a_payout_and_of_a_line_holds_while_statements_come_and_go(
+    settings: Settings,
+) -> None:
+    shop = await a_shop()
+    await a_payout(shop, days_ago=20)
+    ana, account = await an_account(shop)
+    told = a_sheet((utc_today(-21), "STRIPE X", "1,00"), (utc_today(), "Y", "1,00"))
+    made = await hand_in(ana, account.id, told, settings)
+    await look.look(shop.id, CAUSE)
+    for finding in await Finding.all():
+        await work.resolve(ana, finding.id, Resolution(ClosingReason.EXPLAINED, "The bank knows."), CAUSE)
+    said = await Finding.all().order_by("id").values("id", "resolved_at", "reason", "resolution")
+    for _ in range(2):
+        await withdrawing.withdraw(ana, made.id, WHY, CAUSE)
+        await look.look(shop.id, CAUSE)
+        made = await imports.hand_in(ana, account.id, made.file_id, settings, CAUSE)
+        await look.look(shop.id, CAUSE)
+        assert await Finding.all().order_by("id").values("id", "resolved_at", "reason", "resolution") == said
+    # What they open again is asked of the line that is there now.
+    await work.reopen(ana, (await Finding.get(kind="BANK_LINE_UNKNOWN")).id, "Ask them again.", CAUSE)
+    await look.look(shop.id, CAUSE)
+    line = await BankLine.get(amount=100, text="STRIPE X", withdrawn_at=None)
+    asked = await Finding.get(kind="BANK_LINE_UNKNOWN", resolved_at=None)
+    assert asked.fingerprint == f"bank-line/{line.id}"
+
+
+async def test_which_statement_came_later_is_told_by_the_database_and_by_no_hosts_clock(
+    settings: Settings, unguarded_rows: OwnerRows
+) -> None:
+    shop = await a_shop()
+    ana, account = await an_account(shop)
+    first = await hand_in(ana, account.id, a_sheet((utc_today(), "X", "1,00")), settings)
+    await unguarded_rows("UPDATE bank_statements SET created_at = now() + interval '1 hour'")  # a host that is ahead
+    second = await hand_in(ana, account.id, a_sheet((utc_today(), "X", "1,00"), (utc_today(), "Y", "1,00")), settings)
+    with pytest.raises(InvalidState, match="withdraw that one first"):
+        await withdrawing.withdraw(ana, first.id, WHY, CAUSE)
+    await withdrawing.withdraw(ana, second.id, WHY, CAUSE)
+    await withdrawing.withdraw(ana, first.id, WHY, CAUSE)
 
 
 async def test_who_proves_by_a_statement_and_who_takes_it_back_at_once_do_not_both(settings: Settings) -> None:

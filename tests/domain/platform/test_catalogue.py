@@ -402,6 +402,7 @@ PARTIAL = {
     "exports_expire": "DONE",
     "bank_lines_once": "withdrawn_at IS NULL",
     "bank_statements_of_file": "withdrawn_at IS NULL",
+    "bank_rewordings_in_doubt": "is_sure",
     "payout_proofs_charged": "charges > 0",
     "payout_proofs_of_line": "voided_at IS NULL",
     "payout_proofs_of_payout": "voided_at IS NULL",
@@ -506,6 +507,7 @@ PARTIAL = {
 }
 APPEND_ONLY = {
     "news",
+    "bank_rewordings",
     "usage_notes",
     "decision_rows",
     "closed_balances",
@@ -613,6 +615,7 @@ BELONGING = {
     "decision_rows_batch_of_merchant",
     "decision_rows_finding_of_merchant",
     "bank_lines_account_of_merchant",
+    "bank_rewordings_earlier_of_merchant",
     "bank_statements_account_of_merchant",
     "payout_proofs_line_of_merchant",
     "payout_proofs_payout_of_merchant",
