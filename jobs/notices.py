@@ -12,7 +12,7 @@ from domain.notices.inbox import Claimed
 from domain.payments import confirmations
 from domain.platform import bell, traces
 from domain.platform.crash import crash_here
-from domain.platform.database import door, for_merchant
+from domain.platform.database import door, for_merchant, unavailable
 from domain.pse.registry import connector
 from domain.pse.vocabulary import Announced, BadAnswer, Captured, ChargedBack, InDoubt, NotUnderstood, Told, Unsent
 from jobs.wire.sender import Sender
@@ -36,12 +36,11 @@ async def apply(notice_id: UUID, sender: Sender) -> None:
 
 async def _apply(claimed: Claimed, sender: Sender) -> None:
     crash_here("notice.taken")
-    try:
-        waiting = [why for told in claimed.told if (why := await _apply_one(claimed, told, sender)) is not None]
-    except Exception as error:
+    waiting, raised = await _apply_each(claimed, sender)
+    if raised is not None:
         # It would raise for ever, and nobody would be called: the schedule of what cannot be applied has an end.
-        await inbox.try_later(claimed, f"Applying it raised {type(error).__name__}.")
-        raise
+        await inbox.try_later(claimed, f"Applying it raised {type(raised).__name__}.")
+        raise raised
     if waiting:
         await inbox.try_later(claimed, waiting[0])
         crash_here("notice.waits")
@@ -51,6 +50,21 @@ async def _apply(claimed: Claimed, sender: Sender) -> None:
     await inbox.done(claimed, "; ".join(strange) or f"{len(claimed.told)} told")
     crash_here("notice.done")
     _log.info("notice.applied", notice=str(claimed.notice.id), told=len(claimed.told))
+
+
+async def _apply_each(claimed: Claimed, sender: Sender) -> tuple[list[str], Exception | None]:
+    """Why some of what it tells is not applied yet, and the first error that one of them raised: it stops no other."""
+    waiting: list[str] = []
+    raised: Exception | None = None
+    for told in claimed.told:
+        try:
+            if (why := await _apply_one(claimed, told, sender)) is not None:
+                waiting.append(why)
+        except Exception as error:
+            raised = raised or error
+            if unavailable(error):
+                break
+    return waiting, raised
 
 
 async def _apply_one(claimed: Claimed, told: Told, sender: Sender) -> str | None:

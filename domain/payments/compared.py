@@ -28,21 +28,20 @@ def differences(payment: Payment, able: Capability, shown: Shown) -> str | None:
     return "; ".join(found)[:SAID_MAX] or None
 
 
-def gone_otherwise(payment: Payment, shown: Shown) -> int:
-    """How much the PSE shows to have left without a refund of ours (minor units)."""
-    ours: int = payment.refunded
+def gone_otherwise(shown: Shown, ours: int) -> int:
+    """How much the PSE shows to have left without a refund of ours (minor units). `ours`: what they may account for."""
     return max(min(shown.given_back, shown.amount.minor_units) - ours, 0)
 
 
-def other_amount(payment: Payment, shown: Shown) -> str | None:
+def other_amount(payment: Payment, shown: Shown, ours: int) -> str | None:
     """What the PSE shows of another amount than was registered, in words; None: it is the same, and all of it is there.
 
-    What has left is said only where we do not know of it.
+    What has left is said only where we do not know of it. `ours`: as of `gone_otherwise`.
     """
     registered, found = Money(payment.captured, payment.currency), []
     if shown.amount != registered:
         found.append(f"{registered} was registered, the PSE has captured {shown.amount}")
-    gone, known = gone_otherwise(payment, shown), payment.taken_by_bank + max(payment.charged_back, 0)
+    gone, known = gone_otherwise(shown, ours), payment.taken_by_bank + max(payment.charged_back, 0)
     if gone > known:
         found.append(f"{Money(gone, payment.currency)} of it has left again without a refund of ours")
     return "; ".join(found) or None

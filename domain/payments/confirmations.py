@@ -36,6 +36,13 @@ _NO_LONGER: Final = "The PSE confirms the payment now."
 _CONFIRM: Final = (
     "confirmed_at = now(), confirmed_by = $2, contradicted_at = NULL, contradiction = NULL, unknown_since = NULL"
 )
+# What a PSE may show to have left of a payment by refunds of ours: those that have left there or may be there, and those
+# that have ended since it was asked ($2). What was paid from the bank it knows nothing of.
+_OURS: Final = """SELECT coalesce(sum(r.amount), 0)::bigint AS ours FROM refunds r
+WHERE r.payment_id = $1 AND NOT r.paid_by_bank_transfer AND (r.state IN ('SUCCEEDED', 'SUBMITTED', 'PENDING')
+  OR (r.state = 'REQUESTED' AND EXISTS (SELECT 1 FROM attempts a WHERE a.refund_id = r.id
+    AND a.outcome IS DISTINCT FROM 'UNSENT'))
+  OR (r.state IN ('FAILED', 'RETURNED') AND r.updated_at >= $2))"""
 
 
 class ConfirmedBy(StrEnum):
@@ -71,19 +78,30 @@ def is_past(payment: Payment, asked_at: datetime) -> bool:
     return payment.confirmed_at is not None or payment.withdrawn_at is not None or asked_anew
 
 
-async def confirm(payment_id: UUID, by: ConfirmedBy, shown: Shown | None = None) -> bool:
+async def ours_of(payment_id: UUID, asked_at: datetime | None) -> int:
+    """How much (minor units) of what its PSE shows to have left of the payment our own refunds may account for.
+
+    `asked_at`: when it was asked (UTC); None: what it shows is older.
+    """
+    (row,) = await rows(_OURS, payment_id, asked_at)
+    ours: int = row["ours"]
+    return ours
+
+
+async def confirm(
+    payment_id: UUID, by: ConfirmedBy, shown: Shown | None = None, asked_at: datetime | None = None
+) -> bool:
     """Write down that the payment is one; False: it was known before. What was said against it is over.
 
-    `shown`: what its PSE shows of it, which bounds what is refunded.
+    `shown`: what its PSE shows of it, which bounds what is refunded; `asked_at`: as of `ours_of`.
     """
-    payment = await Payment.get(id=payment_id)
     made = await rows(
         f"UPDATE payments SET {_CONFIRM}, shown_captured = $3, shown_gone = $4 "  # noqa: S608 - ours
         "WHERE id = $1 AND confirmed_at IS NULL AND withdrawn_at IS NULL RETURNING merchant_id",
         payment_id,
         by.value,
         shown.amount.minor_units if shown is not None else None,
-        compared.gone_otherwise(payment, shown) if shown is not None else None,
+        compared.gone_otherwise(shown, await ours_of(payment_id, asked_at)) if shown is not None else None,
     )
     for row in made:
         await findings.resolve(row["merchant_id"], names.payment(payment_id), _NO_LONGER)
@@ -250,6 +268,18 @@ async def forget(connection_id: UUID, *, listed: bool) -> None:
         "  AND (confirmed_by IS DISTINCT FROM 'LISTING' OR $2) ORDER BY id FOR NO KEY UPDATE)",
         connection_id,
         listed,
+    )
+
+
+async def ask_anew_what_was_gone(payment_id: UUID) -> None:
+    """What the PSE had shown to have left without us is back, or was ours: the next refund asks what it shows now.
+
+    Inside the caller's transaction, which holds the payment's lock or that of a refund of it.
+    """
+    await execute(
+        "UPDATE payments SET confirmed_at = NULL, confirmed_by = NULL, shown_captured = NULL, shown_gone = NULL, "
+        "  asked_from = now() WHERE id = $1 AND shown_gone > 0",
+        payment_id,
     )
 
 

@@ -14,7 +14,7 @@ from domain.findings.findings import FindingKind, Found
 from domain.models import Payment, Refund
 from domain.models.ledger import Entry
 from domain.money import Money
-from domain.payments import duplicated, other_currency, witnessed
+from domain.payments import confirmations, duplicated, other_currency, witnessed
 from domain.platform.database import execute, rows, transaction
 from domain.pse.vocabulary import Accepted, KnownRefund, Succeeded
 
@@ -284,6 +284,7 @@ async def post(payment: Payment, amount: int, name: str, out: bool, cause: Cause
         amount if out else -amount,
     )
     if not out:
+        await confirmations.ask_anew_what_was_gone(payment.id)
         await execute(_LET_GO, payment.id)
     posting = Posting(
         merchant_id=payment.merchant_id,

@@ -169,6 +169,8 @@ async def _record(refund: Refund, evidence: Evidence, cause: Cause) -> None:
     refund.paid_by_bank_transfer = by_bank
     outcome = Succeeded(None if by_bank else evidence.reference, code="SETTLED_MANUALLY")
     await record_locked(refund, outcome, Source(Door.PERSON), cause)
+    if not by_bank:
+        await confirmations.ask_anew_what_was_gone(refund.payment_id)
 
 
 async def transfer_returned(principal: Principal, refund_id: UUID, why: str, cause: Cause) -> Refund:

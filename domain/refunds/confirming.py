@@ -66,8 +66,9 @@ async def _shown(work: AskPayment, refund: Refund, payment: Payment, shown: Show
     if differs is not None:
         said = f"At the PSE payment {payment.pse_reference} is another than was registered: {differs}."
         return await _contradict(work, refund, payment, FindingKind.PAYMENT_DIFFERS, said)
-    await confirmations.confirm(payment.id, ConfirmedBy.PSE, shown)
-    if (other := compared.other_amount(payment, shown)) is not None:
+    await confirmations.confirm(payment.id, ConfirmedBy.PSE, shown, work.asked_at)
+    ours = await confirmations.ours_of(payment.id, work.asked_at)
+    if (other := compared.other_amount(payment, shown, ours)) is not None:
         await findings.open_finding(confirmations.of_other_amount(payment, other))
     else:
         await findings.resolve(

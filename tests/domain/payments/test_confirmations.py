@@ -39,17 +39,17 @@ def test_what_differs_is_said_and_what_harms_nobody_is_let_go(able: Capability, 
 
 
 @pytest.mark.parametrize(
-    ("shown", "known", "said"),
+    ("shown", "ours", "known", "said"),
     [
-        (SHOWN, {}, None),
-        (replace(SHOWN, amount=Money(4_999, "MXN")), {}, "MXN 50.00 was registered, the PSE has captured MXN 49.99"),
-        (replace(SHOWN, given_back=2_000), {}, "MXN 20.00 of it has left again without a refund of ours"),
-        (replace(SHOWN, given_back=2_000), {"refunded": 2_000}, None),
-        (replace(SHOWN, given_back=2_000), {"refunded": 500, "taken_by_bank": 500, "charged_back": 1_000}, None),
+        (SHOWN, 0, {}, None),
+        (replace(SHOWN, amount=Money(4_999, "MXN")), 0, {}, "MXN 50.00 was registered, the PSE has captured MXN 49.99"),
+        (replace(SHOWN, given_back=2_000), 0, {}, "MXN 20.00 of it has left again without a refund of ours"),
+        (replace(SHOWN, given_back=2_000), 2_000, {}, None),
+        (replace(SHOWN, given_back=2_000), 500, {"taken_by_bank": 500, "charged_back": 1_000}, None),
     ],
 )
 def test_another_amount_is_said_and_what_has_left_only_where_we_do_not_know_of_it(
-    shown: Shown, known: dict[str, int], said: str | None
+    shown: Shown, ours: int, known: dict[str, int], said: str | None
 ) -> None:
     payment = Payment(pse_reference="P1", method=Method.SPEI, currency="MXN", captured=5_000, **known)
-    assert other_amount(payment, shown) == said
+    assert other_amount(payment, shown, ours) == said
