@@ -191,11 +191,16 @@ async def untell(payment: Payment, told: str, said: str, cause: Cause, *, replac
         return False
     if await standing(payment, booked[name]) < 1:
         return False  # it has come back already, under another name
-    await post(payment, booked[name], f"{name}/void", False, cause)
+    await _void(payment, told, booked[name], said, cause)
+    return True
+
+
+async def _void(payment: Payment, told: str, amount: int, said: str, cause: Cause) -> None:
+    name = await current(told)
+    await post(payment, amount, f"{name}/void", False, cause)
     for kind in _OF_MONEY:
         for each in {told, name}:
             await findings.close(payment.merchant_id, names.money(kind, each), said)
-    return True
 
 
 async def restate(payment: Payment, known: KnownRefund, said: str, cause: Cause) -> None:
@@ -208,6 +213,28 @@ async def restate(payment: Payment, known: KnownRefund, said: str, cause: Cause)
         payment, told, said, cause, replaced=True
     ):
         await book(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
+
+
+async def restate_as(payment: Payment, known: KnownRefund, said: str, cause: Cause) -> None:
+    """Book so much, be it nothing, as still gone under that name, whatever stands or came back. `said`: why.
+
+    Not what turned out to be ours, nor what came back under another name. Inside the caller's transaction, which holds
+    the payment's lock.
+    """
+    told, wanted = name_of(payment, known.reference), known.amount.minor_units
+    name = await current(told)
+    stands = await _stands(name) or 0
+    if stands == wanted or f"{name}/ours" in await booked_as(name):
+        return
+    if stands:
+        if await standing(payment, stands) < 1:
+            return
+        await _void(payment, told, stands, said, cause)
+    if wanted:
+        fresh = await current(told)
+        fresh = await _next(told) if await booked_as(fresh) else fresh
+        await post(payment, wanted, fresh, True, cause)
+        await findings.open_finding(_finding(payment, known, FindingKind.MISSING_IN_LEDGER, fresh))
 
 
 async def take_again(payment: Payment, told: str, amount: int, cause: Cause) -> None:

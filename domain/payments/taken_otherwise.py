@@ -27,7 +27,10 @@ _AGREED: Final = findings.closing(f"""SELECT f.id, $5::text AS said
         JOIN reports r ON r.id = l.report_id WHERE l.payment_id = p.id AND l.voided_at IS NULL
           AND r.superseded_at IS NULL AND l.type = 'REFUND' AND l.state = 'SUCCEEDED' AND NOT l.by_amount
           AND l.refund_id IS NULL AND coalesce(l.reference, l.pse_refund_reference) = f.detail ->> 'reference'
-        HAVING coalesce(sum(l.amount) FILTER (WHERE l.effect = 'TAKEN'), max(l.amount)) <> (
+        HAVING coalesce(sum(l.amount) FILTER (WHERE l.effect = 'TAKEN'), max(l.amount)) - (
+          SELECT coalesce(sum(b.amount), 0) FROM settlement_lines b WHERE b.payment_id = p.id AND b.voided_at IS NULL
+            AND b.effect = 'TAKEN_BACK' AND NOT b.by_amount AND b.refund_id IS NULL
+            AND coalesce(b.reference, b.pse_refund_reference) = f.detail ->> 'reference') <> (
           SELECT e.amount FROM ledger_entries e WHERE e.payment_id = p.id
             AND e.entry = 'TAKEN' AND $2 || split_part(e.cause, $4, 1) = f.fingerprint ORDER BY e.id DESC LIMIT 1)))
       OR (starts_with(f.fingerprint, $3) AND (f.detail ->> 'listed')::bigint = (

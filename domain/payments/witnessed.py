@@ -29,6 +29,12 @@ async def has(name: str, amount: int | None = None) -> bool:
     return bool(found) and amount in (None, found[0]["amount"])
 
 
+async def more(name: str, amount: int) -> int:
+    """So much (minor units), or what the PSE itself said of this name (as `note` was told), if that is more."""
+    found = await rows("SELECT amount FROM listed_money WHERE name = $1", name)
+    return max(amount, *(int(row["amount"]) for row in found)) if found else amount
+
+
 async def standing(payment: Payment, amount: int) -> int:
     """How many refunds of so much (minor units) the PSE itself says to have left; none of ours, and none came back."""
     (found,) = await rows(

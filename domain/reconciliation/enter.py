@@ -16,7 +16,7 @@ from domain.payments import external, in_rows, unnamed
 from domain.platform import bell
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import Accepted, Declined, KnownRefund, Outcome, Returned, Succeeded
-from domain.reconciliation import compare
+from domain.reconciliation import compare, still_gone
 from domain.refunds import learned, schedule
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
@@ -68,7 +68,20 @@ def _whole(refund_lines: pl.DataFrame) -> pl.DataFrame:
 
 async def _book_unknown(lines: pl.DataFrame, cause: Cause) -> None:
     for row in lines.iter_rows(named=True):
-        await external.book(await Payment.get(id=row["payment_id"]), _known(row), FindingKind.MISSING_IN_LEDGER, cause)
+        payment, known = await Payment.get(id=row["payment_id"]), _known(row)
+        if not await _is_of_sums(payment, row, known):
+            await external.book(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
+
+
+async def _is_of_sums(payment: Payment, row: dict[str, Any], known: KnownRefund) -> bool:
+    """Whether the row tells that money came back that is booked by the sums of its name (still_gone): less than is
+    taken, or not the first that came back.
+    """
+    if row["by_amount"] or row["state"] == "SUCCEEDED":
+        return False
+    taken = await external.taken_as(payment, known.reference)
+    part = taken is not None and known.amount.minor_units < taken
+    return part or await still_gone.is_of_sums(payment, known.reference)
 
 
 def gives_work(matched: pl.DataFrame) -> bool:

@@ -275,21 +275,27 @@ def _in_another_payout(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.Series:
 def _with_sums(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     """The lines with `came_of` and `taken_told`."""
     of_name, is_taken = ["payment_id", "name"], pl.col("effect") == Effect.TAKEN.value
-    elsewhere = settled.drop_nulls(of_name).filter(is_taken)
-    told = elsewhere.group_by(of_name).agg(pl.col("amount").sum().alias("_taken"), pl.col("amount").alias("_rows"))
+    is_back = pl.col("effect") == Effect.TAKEN_BACK.value
+    elsewhere = settled.drop_nulls(of_name).filter(is_taken | is_back)
+    told = elsewhere.group_by(of_name).agg(
+        pl.col("amount").filter(is_taken).sum().alias("_taken"),
+        pl.col("amount").filter(is_taken).alias("_rows"),
+        pl.col("amount").filter(is_back).sum().alias("_back"),
+    )
     joined = lines.join(told, on=of_name, how="left", maintain_order="left")
-    here = pl.col("amount").filter(is_taken).sum().over(of_name)
-    taken = pl.col("_taken").fill_null(0) + here
-    sums = joined.with_columns(pl.when(~pl.col("by_amount") & (taken > 0)).then(taken).alias("_taken"))
+    here, here_back = (pl.col("amount").filter(one).sum().over(of_name) for one in (is_taken, is_back))
+    taken, back = pl.col("_taken").fill_null(0) + here, pl.col("_back").fill_null(0) + here_back
+    by_name = pl.when(~pl.col("by_amount") & (taken > 0))
+    sums = joined.with_columns(by_name.then(taken).alias("_taken"), by_name.then(taken - back).alias("_still"))
     is_told = is_taken | pl.col("otherwise") | pl.col("amount").is_in(pl.col("_rows")).fill_null(value=False)
     nobodys = pl.col("refund_id").is_null() & (pl.col("state") == "SUCCEEDED")
     return sums.with_columns(
         came_of=pl.when(pl.col("effect") == Effect.RETURN.value)
         .then(pl.col("refund_amount"))
         .when(pl.col("effect") == Effect.TAKEN_BACK.value)
-        .then("_taken"),
-        taken_told=pl.when(nobodys).then(pl.when(is_told).then("_taken").otherwise("amount")),
-    ).drop("_taken", "_rows")
+        .then(pl.col("amount") + pl.col("_still")),
+        taken_told=pl.when(nobodys).then(pl.when(is_told).then("_still").otherwise("amount")),
+    ).drop("_taken", "_rows", "_back", "_still")
 
 
 _OUT: Final = (Effect.REFUND.value, Effect.TAKEN.value)

@@ -60,18 +60,18 @@ _REFUNDS: Final = _OVER.format(
     "  AND f.fingerprint = CASE l.effect WHEN 'REFUND' THEN 'amount/' || r.id "
     "    WHEN 'RETURN' THEN 'amount/back/' || r.id END HAVING sum(l.amount) <> r.amount)",
 )
-# Money of nobody that came back with another amount than had left.
+# Money of nobody that came back with another amount than had left: until the sums of its name are equal, or none is
+# told to have come back.
 _BACK: Final = _OVER.format(
     "$3",
     "payments p",
     "AMOUNT_MISMATCH",
     "p.id = f.payment_id AND starts_with(f.fingerprint, 'amount/back/' || p.id || '/') "
-    "AND NOT EXISTS (SELECT 1 FROM settlement_lines l JOIN settlement_lines o ON o.payment_id = l.payment_id "
-    "  AND o.effect = 'TAKEN' AND o.voided_at IS NULL "
-    "  AND coalesce(o.reference, o.pse_refund_reference) = coalesce(l.reference, l.pse_refund_reference) "
-    "  WHERE l.payment_id = p.id AND l.effect = 'TAKEN_BACK' AND l.voided_at IS NULL "
+    "AND NOT EXISTS (SELECT 1 FROM settlement_lines l WHERE l.payment_id = p.id AND l.voided_at IS NULL "
+    "  AND l.effect IN ('TAKEN', 'TAKEN_BACK') "
     "  AND f.fingerprint = format('amount/back/%s/%s', p.id, coalesce(l.reference, l.pse_refund_reference)) "
-    "  GROUP BY l.id, l.amount HAVING sum(o.amount) <> l.amount)",
+    "  HAVING sum(l.amount) FILTER (WHERE l.effect = 'TAKEN') <> sum(l.amount) FILTER ("
+    "    WHERE l.effect = 'TAKEN_BACK'))",
 )
 # Captures of another sum: none is told, or what is told is what was captured, and no kind of report tells of more. A
 # part that is told twice is one, unless both are proven (captures).

@@ -33,6 +33,7 @@ from domain.reconciliation import (
     readings,
     revised,
     shortfall,
+    still_gone,
     unreturned,
 )
 from domain.reconciliation.currencies import currency_of
@@ -215,6 +216,7 @@ async def _reconcile(
     # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
     await unreturned.agree(connection, file.name, cause)
     await shortfall.book(connection, file.name, cause)
+    await still_gone.agree(connection, file.name, cause)
     await charged.fee_findings(connection, run, file.name, lines)  # also of the same report: schedules may be others
     if effects is None:
         assert old is not None, "What is as before was there before."

@@ -10,7 +10,7 @@ from domain.findings import reopen
 from domain.models import Payment, ReconciliationRun
 from domain.payments import external
 from domain.platform.database import rows, transaction
-from domain.reconciliation import back_no_longer, nights, told_lines
+from domain.reconciliation import back_no_longer, nights, still_gone, told_lines
 
 _PROOF_GONE: Final = "a revised report has the refund no longer."
 _GONE: Final = "A revised report tells of it no longer: it was given back in the books."
@@ -163,6 +163,8 @@ async def _agree(payment: Payment, booked: _Booked, cause: Cause) -> None:
     now = told_lines.under(payment, told, booked.name)
     if now:
         in_rows = told_lines.may_be_in_rows(now[0])
+        if in_rows and await still_gone.is_of_sums(payment, now[0]["name"]):
+            return
         if in_rows or not any(one["amount"] == booked.amount for one in now):
             await external.restate(payment, told_lines.known(payment, now), _GONE, cause)
         return

@@ -18,7 +18,7 @@ from domain.money import Money
 from domain.payments import external
 from domain.platform.database import rows, transaction
 from domain.pse.vocabulary import KnownRefund, Succeeded
-from domain.reconciliation import told_lines
+from domain.reconciliation import still_gone, told_lines
 
 _MORE: Final = "Reports tell more of it: it is booked with all of that."
 # Rows of one name are of one money.
@@ -91,7 +91,7 @@ async def _book_rows(payment_id: UUID, name: str, cause: Cause) -> None:
     async with transaction():
         payment = await Payment.filter(id=payment_id).select_for_update(no_key=True).get()
         told = told_lines.under(payment, await told_lines.told(payment), external.name_of(payment, name))
-        if told:
+        if told and not await still_gone.is_of_sums(payment, name):
             await external.restate(payment, told_lines.known(payment, told), _MORE, cause)
 
 

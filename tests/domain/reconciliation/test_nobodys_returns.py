@@ -1,0 +1,106 @@
+"""Money that left without a refund of ours and came back, in part or whole, or left again: what is gone counts."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain import invariants
+from domain.models import Finding, Payment
+from domain.models.ledger import Account
+from domain.money import Money
+from domain.payments import unnamed
+from domain.pse import registry
+from domain.pse.vocabulary import Declined, KnownRefund, Succeeded
+from domain.reconciliation import to_repeat
+from tests.kit.factories import CAUSE, Shop, a_payment, a_shop
+from tests.kit.lines import Telling, a_line, a_night, balance, open_findings, settled, today
+
+pytestmark = pytest.mark.usefixtures("books")
+LEFT, BACK = "SUCCEEDED", "RETURNED"
+Night = list[dict[str, Any]]
+
+
+async def _shop() -> tuple[Shop, Payment]:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    return shop, await a_payment(shop, amount=20_000, days_ago=0)
+
+
+def _row(payment: Payment, amount: int, hours: int = 0, state: str = LEFT, **more: Any) -> dict[str, Any]:
+    at = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(hours=hours)
+    net = settled(f"{(-1 if state == LEFT else 1) * amount / 100:.2f}")
+    named = {"pse_refund_reference": "X1", "kind": "a", "booked_at": at.isoformat(), **net}
+    return a_line(payment, "REFUND", amount, state, **{**named, **more})
+
+
+async def _stands(shop: Shop, payment: Payment) -> tuple[int, int, int, int]:
+    """What is claimed, what is unexplained, what the PSE holds, and what lowers what is refundable."""
+    assert await invariants.check() == []
+    clearing, suspense, held = [
+        await balance(shop, one) for one in (Account.PSE_CLEARING, Account.SUSPENSE, Account.PSE_BALANCE)
+    ]
+    return clearing - 20_000, suspense, held, (await Payment.get(id=payment.id)).taken_by_bank
+
+
+def _gone(amount: int) -> tuple[int, int, int, int]:
+    return 0, amount, -amount, amount
+
+
+async def _tell(shop: Shop, nights: list[Night], order: tuple[int, ...]) -> None:
+    """A file each, in that order; then what is marked, as the timetable repeats it. The last night is today's."""
+    first = 1 - len(nights)
+    for number in order:
+        await a_night(shop, *nights[number], days=first + number)
+    for _ in nights:
+        for day in sorted(await to_repeat.dates(shop.connection.id)):
+            days = (day - today()).days
+            await a_night(shop, *nights[days - first], days=days)
+    assert not await to_repeat.dates(shop.connection.id)
+
+
+ORDERS = [(0, 1), (1, 0), (0, 1, 0, 1)]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_what_came_back_in_part_is_still_gone_for_the_rest(order: tuple[int, ...]) -> None:
+    shop, payment = await _shop()
+    await _tell(shop, [[_row(payment, 4_000)], [_row(payment, 3_000, 5, BACK)]], order)
+    assert await _stands(shop, payment) == _gone(1_000)
+    assert await open_findings() == ["AMOUNT_MISMATCH", "MISSING_IN_LEDGER"]
+    assert (await Finding.get(resolved_at=None, kind="MISSING_IN_LEDGER")).amount == 1_000
+
+
+async def test_what_a_revised_report_says_to_have_come_back_is_what_is_not_gone() -> None:
+    shop, payment = await _shop()
+    await a_night(shop, _row(payment, 4_000), days=-1)
+    for back in (3_000, 4_000, 1_000, 0, 3_000):
+        await a_night(shop, *([_row(payment, back, 5, BACK)] if back else []))
+        assert await _stands(shop, payment) == _gone(4_000 - back)
+    await a_night(shop, days=-1)  # nothing tells that it left
+    await _tell(shop, [[], [_row(payment, 3_000, 5, BACK)]], (1,))
+    assert (await _stands(shop, payment))[3] == 0
+
+
+async def test_a_part_that_came_back_in_the_file_that_tells_of_the_whole_is_not_gone() -> None:
+    shop, payment = await _shop()
+    for _ in range(2):
+        await a_night(shop, _row(payment, 4_000), _row(payment, 3_000, 5, BACK))
+        assert await _stands(shop, payment) == _gone(1_000)
+    await a_night(shop, _row(payment, 4_000))
+    assert await _stands(shop, payment) == _gone(4_000)
+
+
+@pytest.mark.parametrize("listed_first", [True, False])
+async def test_so_it_is_where_the_pse_lists_the_refund_and_until_it_says_that_all_came_back(listed_first: bool) -> None:
+    shop, payment = await _shop()
+    known = KnownRefund("X1", "X1", Money(4_000, "BRL"), Succeeded("X1"), False, "x", None, None)
+    back = KnownRefund("X1", "X1", Money(4_000, "BRL"), Declined("NO", "no", "X1"), False, "x", None, None)
+    if listed_first:
+        await unnamed.from_listing(payment, [known], CAUSE)
+    await _tell(shop, [[_row(payment, 4_000)], [_row(payment, 3_000, 5, BACK)]], (0, 1))
+    await unnamed.from_listing(payment, [known], CAUSE)
+    assert await _stands(shop, payment) == _gone(1_000)
+    await unnamed.from_listing(payment, [back], CAUSE)
+    await _tell(shop, [[_row(payment, 4_000)], [_row(payment, 3_000, 5, BACK)]], (0, 1))
+    assert (await _stands(shop, payment))[3] == 0
