@@ -36,8 +36,8 @@ _NO_LONGER: Final = "The PSE confirms the payment now."
 _CONFIRM: Final = (
     "confirmed_at = now(), confirmed_by = $2, contradicted_at = NULL, contradiction = NULL, unknown_since = NULL"
 )
-# What a PSE may show to have left of a payment by refunds of ours: those that have left there or may be there, and those
-# that have ended since it was asked ($2). What was paid from the bank it knows nothing of.
+# What a PSE may show to have left of a payment by refunds of ours: those that have left there or may be there, and
+# those that have ended since it was asked ($2). What was paid from the bank it knows nothing of.
 _OURS: Final = """SELECT coalesce(sum(r.amount), 0)::bigint AS ours FROM refunds r
 WHERE r.payment_id = $1 AND NOT r.paid_by_bank_transfer AND (r.state IN ('SUCCEEDED', 'SUBMITTED', 'PENDING')
   OR (r.state = 'REQUESTED' AND EXISTS (SELECT 1 FROM attempts a WHERE a.refund_id = r.id
