@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from domain.connections import unheard
 from domain.models import Connection
 from domain.platform.database import execute
 
@@ -20,7 +21,10 @@ async def down(connection_id: UUID) -> bool:
 
 async def up(connection_id: UUID) -> bool:
     """The PSE answers; whether that is new."""
-    return bool(await Connection.filter(id=connection_id, down_since__isnull=False).update(down_since=None))
+    is_new = bool(await Connection.filter(id=connection_id, down_since__isnull=False).update(down_since=None))
+    if is_new:
+        await unheard.try_again(connection_id)
+    return is_new
 
 
 async def rests(connection_id: UUID, seconds: float, failing_since: datetime | None) -> None:

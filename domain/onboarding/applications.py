@@ -10,6 +10,7 @@ from domain.access import vouching
 from domain.access.holders import identity_of, same_person
 from domain.access.principal import Principal
 from domain.cause import Cause
+from domain.connections import unheard
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import Connection, OnboardingStep
@@ -105,6 +106,7 @@ async def _take(connection: Connection, to: ConnectionState, actor: str, said: s
     await connection.save(update_fields=["state", "submitted_by", "reviewed_by"])
     if before is _S.SUSPENDED:
         await schedule.wake(connection.id, State.REQUESTED, State.SUBMITTED, State.PENDING)
+        await unheard.try_again(connection.id)
     await steps.append(connection, before, actor, said, cause)
     what = {"state": [before.value, to.value], **({"comment": [None, said]} if said else {})}
     await deeds.note(connection.merchant_id, _operation(before, to), Of("connection", connection.id), cause, what)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.access.tokens import Permission, Principal
 from domain.cause import Cause
-from domain.connections import connections
+from domain.connections import connections, unheard
 from domain.connections.connections import NewConnection
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
@@ -109,6 +109,7 @@ async def replace(
         what = {**told, "secrets": [None, sorted(sealed)]}  # their names
         await deeds.note(connection.merchant_id, REPLACE, Of("connection", connection.id), cause, what)
         await schedule.wake(connection.id, State.REQUESTED)
+        await unheard.try_again(connection.id)
     return connection
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from domain.connections import unheard
 from domain.connections.connections import nothing_at_stake
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
@@ -93,6 +94,7 @@ async def lift(connection: Connection) -> None:
     if connection.refused_since is not None:
         await findings.resolve(connection.merchant_id, _name(connection.id), "The PSE takes us again.")
         await schedule.wake(connection.id, State.REQUESTED)
+        await unheard.try_again(connection.id)
 
 
 async def of_refunds(refund_ids: Sequence[UUID]) -> Mapping[UUID, Waiting]:
