@@ -13,6 +13,7 @@ AGAIN: Final = (
 AFTER_END: Final = "after-end/"  # begins the name of news of a refund that had ended; the refund's id goes on
 VAT_OF_FINDING: Final = "vat/finding/"  # begins the name of what `vat_of_finding` tells; the finding's id goes on
 CAPTURE_MISSING: Final = "capture-missing/"  # begins the name of what `capture_missing` tells
+REPEATED: Final = "repeated/"  # begins the name of rows that may be one row, and that count each
 _CHARACTERS_MAX: Final = 600  # an index must hold it
 
 

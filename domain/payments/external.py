@@ -226,9 +226,11 @@ async def restate_as(payment: Payment, known: KnownRefund, said: str, cause: Cau
     stands = await _stands(name) or 0
     if stands == wanted or f"{name}/ours" in await booked_as(name):
         return
-    if stands:
-        if await standing(payment, stands) < 1:
-            return
+    if stands and await standing(payment, stands) < 1:
+        return
+    if stands and not wanted:
+        await post(payment, stands, f"{name}/back", False, cause)
+    elif stands:
         await _void(payment, told, stands, said, cause)
     if wanted:
         fresh = await current(told)

@@ -26,6 +26,7 @@ AGREEING: Final = (
         "again",
         "came_of",
         "unclear",
+        "doubtful",
     ),
 )
 
@@ -146,6 +147,30 @@ def _twice(connection: Connection, run: ReconciliationRun, line: Line) -> Found:
     )
 
 
+def repeated(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
+    """Money that left without a refund of ours in rows that may be one row told twice: all of it counts."""
+    return [
+        _found(
+            FindingKind.DUPLICATE_LINE,
+            connection,
+            run,
+            line,
+            fingerprint=_of_repeated(line),
+            amount=line["amount"],
+            explanation=(
+                f"Rows of reports tell {Money(line['amount'], line['currency'])} under one name ({_name(line)}) more "
+                "than once, and may be one row: to be safe, each is booked as taken."
+            ),
+            detail={"line": line["line"], "reference": _name(line)},
+        )
+        for line in lines.filter("doubtful").iter_rows(named=True)
+    ]
+
+
+def _of_repeated(line: Line) -> str:
+    return f"{names.REPEATED}{line['payment_id']}/{line['amount']}/{_name(line)}"
+
+
 def unclear(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
     """Money that came back, and of which it is not known what it was."""
     return [
@@ -167,7 +192,7 @@ def unclear(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame)
 
 
 def agreed(lines: pl.DataFrame) -> Sequence[str]:
-    """Fingerprints of amounts that agree now, and of money that came back and is clear now."""
+    """Fingerprints of amounts that agree now, and of money that is clear now, be it that it left or came back."""
     settled = lines.filter(pl.col("refund_told") == pl.col("refund_amount"))
     whole = lines.filter(pl.col("capture_told") == pl.col("payment_captured"))["payment_id"].unique()
     back = lines.filter(pl.col("by_amount") & (pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null())
@@ -176,7 +201,9 @@ def agreed(lines: pl.DataFrame) -> Sequence[str]:
     whole_back = lines.filter(~pl.col("again") & (pl.col("amount") == pl.col("came_of")))
     returns = (_of_return(line) for line in whole_back.iter_rows(named=True))
     amounts = (f"amount/{one}" for one in (*whole, *settled["refund_id"]))
-    return [*amounts, *returns, *sorted(clear - still)]
+    sure = lines.filter((pl.col("effect") == Effect.TAKEN.value) & ~pl.col("by_amount") & ~pl.col("doubtful"))
+    told_once = (_of_repeated(line) for line in sure.iter_rows(named=True))
+    return [*amounts, *returns, *told_once, *sorted(clear - still)]
 
 
 _UNCLEAR: Final = {"SEVERAL": "several refunds can be it", "NOTHING": "nothing is known that had left"}

@@ -70,6 +70,7 @@ async def flag(connection: Connection, run: ReconciliationRun, name: str, effect
             *await reversals.needed(compare.vat_reversals(connection, run, some)),
             *_registered_twice(connection, run, some, known.payments),
             *compare.duplicates(connection, run, some),
+            *compare.repeated(connection, run, some),
             *compare.unclear(connection, run, some),
             *await taken_otherwise.of_lines(connection, run, some),
         ]
@@ -295,8 +296,8 @@ async def _resolve_what_agrees(connection: Connection, name: str, effects: Frame
     opened = await rows(
         "SELECT f.fingerprint, f.payment_id::text AS payment_id, f.refund_id::text AS refund_id "  # noqa: S608 - ours
         f"FROM findings f WHERE f.merchant_id = $1 AND f.connection_id = $2 AND {findings.MAY_END} "
-        "  AND f.kind IN ('AMOUNT_MISMATCH', 'UNCLEAR_LINE', 'MISSING_IN_REPORT', 'MISSING_IN_LEDGER', "
-        "    'CURRENCY_MISMATCH')",
+        "  AND f.kind IN ('AMOUNT_MISMATCH', 'UNCLEAR_LINE', 'DUPLICATE_LINE', 'MISSING_IN_REPORT', "
+        "    'MISSING_IN_LEDGER', 'CURRENCY_MISMATCH')",
         connection.merchant_id,
         connection.id,
     )

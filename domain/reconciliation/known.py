@@ -63,7 +63,8 @@ _REFUNDS: Final = """SELECT r.id::text AS refund_id, r.payment_id::text AS refun
 _SETTLED: Final = """SELECT l.payment_id::text AS payment_id, coalesce(l.reference, l.pse_refund_reference) AS name,
     l.type, l.state, l.by_amount, l.amount, l.kind, {booked_at} AS booked_at, l.effect, l.refund_id::text AS refund_id,
     l.id AS line_id, (l.effect <> 'NONE' AND l.booked_as = 'NONE') AS plain,
-    l.pse_refund_reference, l.payout_reference, l.booked_as
+    l.pse_refund_reference, l.payout_reference, l.booked_as, uuid_hash(l.report_id)::bigint AS report,
+    l.settled_net IS NULL AS unsettled
   FROM settlement_lines l JOIN reports r ON r.id = l.report_id
   WHERE r.connection_id = $1 AND r.name <> $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL
     AND (l.effect <> 'NONE' OR (l.type = 'REFUND' AND l.state IN ('SUCCEEDED', 'RETURNED'))
@@ -91,7 +92,7 @@ _MOVED: Final = f"""SELECT count(*) AS reports, count(superseded_at) AS supersed
     (SELECT count(*) FROM ({_TAKEN}) e WHERE e.connection_id = $1) AS taken
   FROM reports WHERE connection_id = $1 AND name <> $2"""  # noqa: S608
 _TOLD: Final = "SELECT 1 FROM told_payments t WHERE t.id = p.id"
-_RULES: Final = 8  # of the match: another number, and every report is matched anew
+_RULES: Final = 9  # of the match: another number, and every report is matched anew
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ SETTLED_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "pse_refund_reference": pl.String,
     "payout_reference": pl.String,
     "booked_as": pl.String,
+    "report": pl.Int64,  # the same for all lines of one report, and another one for another's
+    "unsettled": pl.Boolean,  # it does not tell what was settled
 }
 
 
@@ -191,14 +193,15 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     reports tell to have left of what is nobody's under the name of the line. `again`: the report has told the same
     before, so the line does nothing. `first_name`: the PSE's name under which reports of this kind
     have told the refund of the line first; under another name it is another movement, and so `again`, too.
-    `refund_told`, `otherwise`: refund_parts.
+    `refund_told`, `otherwise`, `doubtful`: refund_parts.
     """
     refunds = matched.filter(pl.col("type") == "REFUND")
     if refunds.is_empty():
         none = {name: pl.lit(None, pl.Int64) for name in ("came_of", "refund_told", "taken_told")}
         none |= {"first_name": pl.lit(None, pl.String), "otherwise": pl.lit(value=False)}
+        none |= {"doubtful": pl.lit(value=False)}
         return matched.with_columns(effect=_EFFECT_OF_OTHERS, again=_AGAIN_OF_OTHERS, **none)
-    made = _of_refunds(refunds, settled).select("line", "effect", "again", "otherwise", *_TOLD_OF_REFUNDS)
+    made = _of_refunds(refunds, settled).select("line", "effect", "again", "otherwise", "doubtful", *_TOLD_OF_REFUNDS)
     return _beside(matched, made).with_columns(
         effect=pl.coalesce("effect", _EFFECT_OF_OTHERS), again=pl.coalesce("again", _AGAIN_OF_OTHERS)
     )
@@ -293,9 +296,9 @@ def _with_sums(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
         came_of=pl.when(pl.col("effect") == Effect.RETURN.value)
         .then(pl.col("refund_amount"))
         .when(pl.col("effect") == Effect.TAKEN_BACK.value)
-        .then(pl.col("amount") + pl.col("_still")),
+        .then(pl.col("amount") + pl.coalesce("short", "_still")),
         taken_told=pl.when(nobodys).then(pl.when(is_told).then("_still").otherwise("amount")),
-    ).drop("_taken", "_rows", "_back", "_still")
+    ).drop("_taken", "_rows", "_back", "_still", "short")
 
 
 _OUT: Final = (Effect.REFUND.value, Effect.TAKEN.value)

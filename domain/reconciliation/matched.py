@@ -30,11 +30,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class MatchedLines:
-    """Each part's lines with their payments and refunds. `given_up`: ids of lines of others whose place they take."""
+    """Each part's lines with their payments and refunds. `given_up`: ids of lines of others whose place they take.
+
+    `read_again`: ids of lines whose reports are to be read again, since they count from now on.
+    """
 
     lines: Frames
     parts: LineParts
     given_up: Sequence[int]
+    read_again: Sequence[int]
     standing: Standing
 
     def __iter__(self) -> Iterator[tuple[pl.DataFrame, Known]]:
@@ -58,30 +62,34 @@ def of_parts(
     `replacing`: whether they take the place of lines of other reports (plain_lines, refund_parts). `state`: each part
     is added to it, since it is being read.
     """
-    lines, given_up = Frames(folder, parts.lines), list[int]()
+    lines, given_up, read_again = Frames(folder, parts.lines), list[int](), list[int]()
     said: list[Standing] = []
     for some, known in parts:
         if state is not None:
             state.add(some, known)
-        matched, given = _matched(some, known, replacing=replacing)
+        matched, given, again = _matched(some, known, replacing=replacing)
         given_up += given
+        read_again += again
         said.append(_standing(matched))
         lines.add(matched)
         progress.further(matched.height)
-    return MatchedLines(lines, parts, given_up, _together(said))
+    return MatchedLines(lines, parts, given_up, read_again, _together(said))
 
 
-def _matched(lines: pl.DataFrame, known: Known, *, replacing: bool) -> tuple[pl.DataFrame, list[int]]:
-    """The lines as they match, without the lines of other reports whose place they take; the ids of those."""
+def _matched(lines: pl.DataFrame, known: Known, *, replacing: bool) -> tuple[pl.DataFrame, list[int], list[int]]:
+    """The lines as they match, without the lines of other reports whose place they take; the ids of those, and of
+    lines whose reports are to be read again.
+    """
     matched = match(lines, known.payments, known.refunds, known.settled, known.suspense)
     if not replacing:
-        return matched, []
+        return matched, [], []
     plain = plain_lines.given_up(known.settled, matched)["line_id"].to_list()
-    given_up = [*plain, *set(refund_parts.giving_way(matched, known.settled)).difference(plain)]
+    given_way, read_again = refund_parts.of_others(matched, known.settled)
+    given_up = [*plain, *set(given_way).difference(plain)]
     if not given_up:
-        return matched, []
+        return matched, [], read_again
     left = known.without(given_up)
-    return match(lines, left.payments, left.refunds, left.settled, left.suspense), given_up
+    return match(lines, left.payments, left.refunds, left.settled, left.suspense), given_up, read_again
 
 
 def _standing(matched: pl.DataFrame) -> Standing:

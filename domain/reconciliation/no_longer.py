@@ -6,7 +6,7 @@ that could, and what was registered since is a line like any other: both are loo
 
 from typing import Final
 
-from domain.findings import findings, told_money
+from domain.findings import findings, names, told_money
 from domain.models import Connection
 from domain.platform.database import execute
 
@@ -114,10 +114,28 @@ _ROWS: Final = f"""SELECT f.id, $3::text AS said FROM findings f WHERE f.merchan
     WHERE l.payment_id = f.payment_id AND l.voided_at IS NULL AND l.effect = 'NONE'
       AND f.fingerprint IN ({told_money.OF_ROWS}) AND (f.kind <> 'DUPLICATE_LINE' OR EXISTS ({_EQUAL})))"""  # noqa: S608
 
+# Rows that may be one row (nobodys_rows): they are two by now, or one of both is told no longer.
+_REPEATED: Final = f"""SELECT f.id, $3::text AS said FROM findings f WHERE f.merchant_id = $1 AND f.connection_id = $2
+  AND {findings.MAY_END} AND f.kind = 'DUPLICATE_LINE' AND length(f.fingerprint) < 600
+  AND starts_with(f.fingerprint, '{names.REPEATED}') AND NOT EXISTS (
+    SELECT 1 FROM settlement_lines l CROSS JOIN LATERAL (SELECT {told_money.CALLED} AS called) n
+    JOIN settlement_lines o ON o.payment_id = l.payment_id AND o.amount = l.amount AND o.effect = 'TAKEN'
+      AND o.voided_at IS NULL AND NOT o.by_amount AND lower(o.kind) IS NOT DISTINCT FROM lower(l.kind)
+      AND {told_money.CALLED.replace("l.", "o.")} = n.called AND o.id <> l.id
+      AND (o.payout_reference = l.payout_reference) IS NOT FALSE
+    WHERE l.payment_id = f.payment_id AND l.voided_at IS NULL AND l.effect = 'TAKEN' AND NOT l.by_amount
+      AND f.fingerprint = format('{names.REPEATED}%s/%s/%s', l.payment_id, l.amount, n.called)
+      AND (o.booked_at = l.booked_at OR (o.report_id <> l.report_id AND NOT EXISTS (SELECT 1 FROM settlement_lines b
+        WHERE b.payment_id = l.payment_id AND b.voided_at IS NULL AND b.type = 'REFUND' AND NOT b.by_amount
+          AND b.state IN ('RETURNED', 'FAILED') AND {told_money.CALLED.replace("l.", "b.")} = n.called
+          AND b.booked_at > least(l.booked_at, o.booked_at) AND b.booked_at < greatest(l.booked_at, o.booked_at)))))
+"""  # noqa: S608 - ours
+
 
 async def close_rows(connection: Connection) -> None:
     """Close what says of rows that they are there twice, or unclear, where reports have these no longer."""
-    await execute(findings.closing(_ROWS), connection.merchant_id, connection.id, GONE)
+    for rows in (_ROWS, _REPEATED):
+        await execute(findings.closing(rows), connection.merchant_id, connection.id, GONE)
 
 
 async def close(connection: Connection, name: str) -> None:

@@ -265,6 +265,7 @@ async def _keep(
         await reports.matched(connection, file.name, None)
     if new is not None:  # last, because it locks payments
         await repeats.mark_others(connection.id, old.id if old is not None else None, new.id, made.lines)
+        await repeats.mark_of_lines(matched.read_again)
         await revised.agree_about(matched.given_up, cause)
         await _follow(connection, old, made.lines, cause)
     elif old is not None and old.repeat_since is not None:

@@ -14,6 +14,8 @@ from typing import Any, Final
 import polars as pl
 
 from domain.models.settlements import BookedAs, Effect
+from domain.reconciliation import nobodys_rows
+from domain.reconciliation.nobodys_rows import NobodysRows
 from domain.reconciliation.told_rows import HERE, THERE, OneMoney, Row, RowEffect, Rows, Tally, is_booked, kind_of
 
 _LEFT, _RETURNED = "SUCCEEDED", "RETURNED"
@@ -29,14 +31,18 @@ def _by_name() -> pl.Expr:
 
 def place(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> pl.DataFrame:
     """The lines of refunds (reconciliation/match) with their `effect` and `again`, where some are parts of one refund,
-    with `otherwise`: whether another kind of report tells the money of a row, be it in other rows; and with
-    `refund_told`: minor units that all reports tell to have left of it, of those that are its own.
+    with `otherwise`: whether another kind of report tells the money of a row, be it in other rows; with `refund_told`:
+    minor units that all reports tell to have left of it, of those that are its own; and with `doubtful` and `short`:
+    told_rows.RowEffect.
 
     `lines`: in their order, with `name`. `settled`: what other valid reports have of refunds by name, whatever it does.
     `other_name`: whether a line has another name of the PSE's than the refund's first one.
     """
     proven = settled.filter((pl.col("effect") == Effect.REFUND.value) & pl.col("refund_id").is_not_null())
-    changed = {**_once_more(lines, settled, other_name), **_in_parts(lines, settled, other_name)}
+    ours = lines.filter(pl.col("refund_id").is_not_null())
+    changed = {**_once_more(ours, settled, other_name), **_in_parts(ours, settled, other_name)}
+    for nobodys in _of_nobody(lines, settled):
+        changed |= nobodys.said()
     made = _changed(lines, changed)
     told = proven.group_by("refund_id").agg(pl.col("amount").sum().alias("_elsewhere"))
     own = pl.col("amount").filter(pl.col("effect") == Effect.REFUND.value).sum().over("refund_id")
@@ -47,17 +53,36 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> pl
 
 def _changed(lines: pl.DataFrame, changed: Mapping[int, RowEffect]) -> pl.DataFrame:
     """The lines, of which some (their numbers) are this."""
-    if not changed:
-        return lines.with_columns(otherwise=pl.lit(value=False))
-    said = [(line, one.effect, one.again, one.otherwise) for line, one in changed.items()]
-    columns = {"line": lines.schema["line"], "_effect": pl.String(), "_again": pl.Boolean(), "otherwise": pl.Boolean()}
-    told = pl.DataFrame(said, schema=columns, orient="row")
+    columns = {"_effect": pl.String(), "_again": pl.Boolean(), "otherwise": pl.Boolean(), "doubtful": pl.Boolean()}
+    columns |= {"line": lines.schema["line"], "short": pl.Int64()}
+    said = [{"line": line, "_effect": one.effect, "_again": one.again, **_more(one)} for line, one in changed.items()]
+    told = pl.DataFrame(said, schema=columns)
     return (
         lines.join(told, on="line", how="left", maintain_order="left")
         .with_columns(effect=pl.coalesce("_effect", "effect"), again=pl.coalesce("_again", "again"))
-        .with_columns(pl.col("otherwise").fill_null(value=False))
+        .with_columns(pl.col("otherwise", "doubtful").fill_null(value=False))
         .drop("_effect", "_again")
     )
+
+
+def _more(one: RowEffect) -> dict[str, Any]:
+    return {"otherwise": one.otherwise, "doubtful": one.doubtful, "short": one.short}
+
+
+def _of_nobody(lines: pl.DataFrame, settled: pl.DataFrame) -> list[NobodysRows]:
+    """What is told in more than one row of this report and others, by name and without a refund of ours."""
+    of = pl.col("refund_id").is_null() & pl.col("state").is_in([_LEFT, _RETURNED, "FAILED"])
+    named = lines.filter(of & _by_name() & pl.col("payment_id").is_not_null() & pl.col("name").is_not_null())
+    if named.is_empty():  # so are most reports
+        return []
+    here = named.sort("line").with_columns(_event())
+    there = _by_name_elsewhere(settled.filter(of), here)
+    counted = pl.concat([here.select("_event"), there.select("_event")]).group_by("_event").len()
+    several = counted.filter(pl.col("len") > 1)
+    rows = _by_event(here.join(several, on="_event", how="semi", maintain_order="left"), nobodys_rows.HERE)
+    others = _by_event(there.sort("line_id"), nobodys_rows.THERE)
+    found = [NobodysRows(some, others.get(event, [])) for event, some in rows.items()]
+    return [one for one in found if one.are_any]
 
 
 def _in_parts(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> dict[int, RowEffect]:
@@ -75,18 +100,25 @@ def _in_parts(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -
     return made
 
 
-def giving_way(matched: pl.DataFrame, settled: pl.DataFrame) -> list[int]:
-    """Rows (ids) of other reports that give way to rows of this one (reconciliation/match), which tell the same money.
+def of_others(matched: pl.DataFrame, settled: pl.DataFrame) -> tuple[list[int], list[int]]:
+    """Rows (ids) of other reports that give way to rows of this one (reconciliation/match), which tell the same money;
+    and those that count from now on, when their reports are read again.
 
     `settled`: what other valid reports have.
     """
-    proving = pl.col("effect").is_in([Effect.REFUND.value, Effect.TAKEN.value]) & ~pl.col("by_amount")
-    if settled.filter(proving).is_empty():
-        return []
     lines = matched.filter(pl.col("type") == "REFUND").with_columns(
         name=pl.coalesce("reference", "pse_refund_reference")
     )
-    named = lines.filter(_IS_LEAVING & ~_OF_ANOTHER).with_columns(_event())
+    nobodys = _of_nobody(lines, settled)
+    given_up = [one for told in nobodys for one in told.giving_way()]
+    return [*_giving_way(lines, settled), *given_up], [one for told in nobodys for one in told.read_again()]
+
+
+def _giving_way(lines: pl.DataFrame, settled: pl.DataFrame) -> list[int]:
+    proving = (pl.col("effect") == Effect.REFUND.value) & ~pl.col("by_amount")
+    if settled.filter(proving).is_empty():
+        return []
+    named = lines.filter(_IS_LEAVING & ~_OF_ANOTHER & pl.col("refund_id").is_not_null()).with_columns(_event())
     there = _by_name_elsewhere(settled, named)
     others = there.filter(proving).select("_event", _amount="amount")
     other = named.join(others, on="_event").filter(pl.col("amount") != pl.col("_amount"))

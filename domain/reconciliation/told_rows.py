@@ -21,11 +21,16 @@ THERE: Final = (*ANY, "effect", "booked_as", "plain", "line_id")
 
 @dataclass(frozen=True, slots=True)
 class RowEffect:
-    """What a row is: its effect, whether its report has told the same before, whether another kind tells its money."""
+    """What a row is: its effect, whether its report has told the same before, whether another kind tells its money.
+
+    `doubtful`: it counts, and may be the same row as another. `short`: how much less came back than had left.
+    """
 
     effect: str
     again: bool
     otherwise: bool = False
+    doubtful: bool = False
+    short: int | None = None
 
 
 class Tally:

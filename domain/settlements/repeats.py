@@ -7,7 +7,7 @@ person has handed in, or a PSE lists once, cannot be fetched again: it is read a
 """
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -127,6 +127,13 @@ async def mark(reports: Iterable[UUID]) -> None:
         "  WHERE id = ANY($1) AND superseded_at IS NULL AND retired_at IS NULL FOR NO KEY UPDATE SKIP LOCKED)",
         sorted(reports),
     )
+
+
+async def mark_of_lines(line_ids: Sequence[int]) -> None:
+    """The reports of these lines are read again. Inside the caller's transaction."""
+    if line_ids:
+        found = await rows("SELECT DISTINCT report_id FROM settlement_lines WHERE id = ANY($1::bigint[])", line_ids)
+        await mark(row["report_id"] for row in found)
 
 
 async def mark_others(connection_id: UUID, old_id: UUID | None, new_id: UUID, lines: Frames) -> None:

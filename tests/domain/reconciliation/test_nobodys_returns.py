@@ -104,3 +104,105 @@ async def test_so_it_is_where_the_pse_lists_the_refund_and_until_it_says_that_al
     await unnamed.from_listing(payment, [back], CAUSE)
     await _tell(shop, [[_row(payment, 4_000)], [_row(payment, 3_000, 5, BACK)]], (0, 1))
     assert (await _stands(shop, payment))[3] == 0
+
+
+TO_AND_FRO = [(4_000, LEFT), (4_000, BACK), (4_000, LEFT), (4_000, BACK)]
+ALL_ORDERS = [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1), (1, 3, 0, 2), (0, 2, 1, 3, 0, 2)]
+
+
+@pytest.mark.parametrize("moves", [3, 4])
+@pytest.mark.parametrize("order", ALL_ORDERS)
+async def test_what_left_again_after_it_had_come_back_is_taken_again(moves: int, order: tuple[int, ...]) -> None:
+    shop, payment = await _shop()
+    nights = [[_row(payment, *move[:1], 5 * number, move[1])] for number, move in enumerate(TO_AND_FRO[:moves])]
+    await _tell(shop, nights, tuple(one for one in order if one < moves))
+    assert await _stands(shop, payment) == _gone(4_000 if moves == 3 else 0)
+    assert set(await open_findings()) - {"MISSING_IN_LEDGER"} <= ({"DUPLICATE_LINE"} if moves == 4 else set())
+    assert moves == 4 or await open_findings()
+    for number, rest in ((1, 8_000), (0, 4_000), (2, 0)) if moves == 3 else ():  # told no longer, one after the other
+        nights[number] = []
+        await _tell(shop, nights, (number,))
+        assert await _stands(shop, payment) == _gone(rest)
+
+
+async def test_so_it_is_in_one_file_and_in_its_copy() -> None:
+    shop, payment = await _shop()
+    rows = [_row(payment, amount, 5 * number, state) for number, (amount, state) in enumerate(TO_AND_FRO[:3])]
+    for name in ("one.json", "copy.json", "one.json"):
+        await a_night(shop, *rows, name=name)
+        assert await _stands(shop, payment) == _gone(4_000)
+        assert set(await open_findings()) == {"MISSING_IN_LEDGER"}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 1, 2, 0), (1, 3, 0, 2), (2, 0, 3, 1, 0)])
+async def test_so_it_is_where_two_kinds_of_report_tell_it_in_other_words_and_at_other_times(
+    order: tuple[int, ...],
+) -> None:
+    shop, payment = await _shop()
+    words = {LEFT: "refunded", BACK: "refund reversed"}
+    rows = [
+        [_row(payment, amount, 5 * n + late, state, kind=f"{words[state]} {late}") for n, (amount, state) in told]
+        for late, told in ((0, list(enumerate(TO_AND_FRO[:3]))), (2, list(enumerate(TO_AND_FRO[:3]))))
+    ]
+    nights = [rows[0][:2], rows[0][2:], rows[1][:1], rows[1][1:]]
+    await _tell(shop, nights, order)
+    assert await _stands(shop, payment) == _gone(4_000)
+    assert set(await open_findings()) == {"MISSING_IN_LEDGER"}
+
+
+@pytest.mark.parametrize("order", ALL_ORDERS[:4])
+async def test_what_came_back_in_parts_is_back(order: tuple[int, ...]) -> None:
+    shop, payment = await _shop()
+    moves = [(4_000, LEFT), (3_000, BACK), (1_000, BACK), (2_000, LEFT)]
+    nights = [[_row(payment, amount, 5 * number, state)] for number, (amount, state) in enumerate(moves)]
+    await _tell(shop, nights, order)
+    assert await _stands(shop, payment) == _gone(2_000)
+    assert set(await open_findings()) == {"MISSING_IN_LEDGER"}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (0, 1, 0, 1)])
+async def test_equal_halves_in_two_files_are_both_taken_and_a_person_is_told(order: tuple[int, ...]) -> None:
+    shop, payment = await _shop()
+    nights = [[_row(payment, 2_000)], [_row(payment, 2_000, 5)]]
+    await _tell(shop, nights, order)
+    assert await _stands(shop, payment) == _gone(4_000)
+    assert await open_findings() == ["DUPLICATE_LINE", "MISSING_IN_LEDGER"]
+    await _tell(shop, [[], nights[1]], (0,))  # it was one row
+    assert await _stands(shop, payment) == _gone(2_000)
+    assert await open_findings() == ["MISSING_IN_LEDGER"]
+
+
+@pytest.mark.parametrize(
+    ("other", "taken"),
+    [
+        ({}, 2_000),  # the same moment: it is that row
+        ({"payout_reference": "po-1"}, 2_000),
+        ({"payout_reference": "po-2"}, 4_000),
+        ({"kind": "b", "booked_at": "2026-11-30T12:00:00+00:00"}, 2_000),  # another kind tells the same money
+    ],
+)
+async def test_equal_rows_are_told_apart_by_moment_payout_and_kind(other: dict[str, Any], taken: int) -> None:
+    shop, payment = await _shop()
+    row = _row(payment, 2_000, payout_reference="po-1")
+    await _tell(shop, [[row], [{**row, **other}]], (0, 1))
+    assert await _stands(shop, payment) == _gone(taken)
+    assert await open_findings() == ["MISSING_IN_LEDGER"]
+
+
+async def test_halves_of_one_file_are_two_and_nobody_is_asked() -> None:
+    shop, payment = await _shop()
+    rows = [_row(payment, 2_000), _row(payment, 2_000, 5)]
+    for name in ("one.json", "copy.json"):
+        await a_night(shop, *rows, name=name)
+        assert await _stands(shop, payment) == _gone(4_000)
+        assert await open_findings() == ["MISSING_IN_LEDGER"]
+
+
+async def test_half_a_return_that_may_be_told_twice_gives_back_once() -> None:
+    shop, payment = await _shop()
+    nights = [[_row(payment, 4_000)], [_row(payment, 2_000, 5, BACK)], [_row(payment, 2_000, 9, BACK)]]
+    await _tell(shop, nights, (0, 1, 2))
+    assert (await _stands(shop, payment))[3] == 2_000
+    assert "DUPLICATE_LINE" in await open_findings()
+    await _tell(shop, [nights[0], [], [*nights[1], *nights[2]]], (1, 2))  # one file tells both
+    assert (await _stands(shop, payment))[3] == 0

@@ -153,14 +153,3 @@ async def test_rows_of_a_refund_whose_name_turns_out_to_be_ours_are_its_own() ->
     for days, rows in enumerate(nights):
         await a_night(shop, *rows, days=days - 1)
     assert (await open_findings(), await _stands(shop, payment)) == ([], (0, 0, -4_000, 0))
-
-
-async def test_what_came_back_and_left_again_is_held_as_unexplained_and_is_never_silent() -> None:
-    """Nobody knows yet whether it is the same row told late: its money is in SUSPENSE, and a person is asked."""
-    shop, payment = await _shop()
-    nights = [[_row(payment, 4_000)], [_row(payment, 4_000, 5, "RETURNED")], [_row(payment, 4_000, 10)]]
-    for _ in range(2):
-        for days, rows in enumerate(nights, start=-2):
-            await a_night(shop, *rows, days=days)
-        assert (await _stands(shop, payment))[:3] == (0, 4_000, -4_000)
-        assert "DUPLICATE_LINE" in await open_findings()

@@ -11,7 +11,7 @@ from domain.notices import listings
 from domain.pse import registry
 from domain.pse.vocabulary import KnownRefund, Succeeded
 from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
-from tests.kit.lines import Telling, a_line, a_night, balance, open_findings
+from tests.kit.lines import Telling, a_line, a_night, balance, open_findings, today
 
 pytestmark = pytest.mark.usefixtures("books")
 BOTH = ["AMOUNT_MISMATCH", "MISSING_IN_LEDGER"]
@@ -29,9 +29,8 @@ async def _listed(payment: Payment, amount: int) -> None:
 
 
 async def _told(shop: Shop, payment: Payment, *amounts: int, days: int = 0) -> None:
-    await a_night(
-        shop, *(a_line(payment, "REFUND", amount, pse_refund_reference="panel") for amount in amounts), days=days
-    )
+    named = {"pse_refund_reference": "panel", "booked_at": f"{today()}T12:00:00+00:00"}  # one moment, whoever tells it
+    await a_night(shop, *(a_line(payment, "REFUND", amount, **named) for amount in amounts), days=days)
 
 
 async def _taken(payment: Payment) -> int:

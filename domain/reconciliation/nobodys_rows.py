@@ -1,0 +1,252 @@
+"""Money that left without a refund of ours, told by name in several rows, be they of several reports: what each row is.
+
+One rule: a kind of report tells each money once. So of equal amounts as many left, and as many came back, as the kind
+tells that tells most of them; kinds that agree on the sum tell the same money, in whatever rows. What it is does not
+depend on the order in which reports are read: a row that counts too much gives way, and one that is missing is read
+again. Pure.
+
+Rows of two reports that differ by their time alone may be one row told twice. What left counts all the same, and what
+came back does not, so that nothing is refundable that may be gone; a person is told.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, Final
+
+from domain.models.settlements import Effect
+from domain.reconciliation.told_rows import Row, RowEffect, kind_of
+
+OUT, BACK = Effect.TAKEN.value, Effect.TAKEN_BACK.value
+HERE: Final = ("line", "state", "amount", "kind", "booked_at", "payout_reference", "settled_net")
+THERE: Final = ("line_id", "report", "state", "amount", "kind", "booked_at", "payout_reference", "effect", "unsettled")
+_Key = tuple[str, int, datetime, str | None]  # kind, amount, time and payout of a movement
+
+
+@dataclass(frozen=True, slots=True)
+class _Movement:
+    """So much that a kind of report tells to have moved at once, as often as it counts."""
+
+    at: datetime
+    counts: int
+    is_doubtful: bool  # it may be another one told again
+
+
+class _Way:
+    """The rows that money left, or those that it came back. `undone`: when it went the other way, sorted."""
+
+    def __init__(self, here: Sequence[Row], there: Sequence[Row], effect: str, undone: Sequence[datetime]) -> None:
+        self.here, self.there, self.effect = here, there, effect
+        self.booked = [one for one in there if one["effect"] == effect]
+        self._payouts = _payouts([*here, *there])
+        self._in_files = self._counted_in_files()
+        self._places: dict[_Key, range] = {}
+        self.movements = {of: self._placed(keys, undone) for of, keys in self._by_amount().items()}
+        self.counts = {of: sum(one.counts for one in some) for of, some in self.movements.items()}
+        self.covered = frozenset[str]()  # kinds all of whose rows others tell
+        self.in_doubt = {of for of, some in self.movements.items() if any(one.is_doubtful for one in some)}
+
+    def key(self, row: Row) -> _Key:
+        """The movement of a row; a payout that is not told is the one that others tell of that moment."""
+        of = kind_of(row), row["amount"], row["booked_at"]
+        payout = row["payout_reference"]
+        return (*of, min(self._payouts[of], default=None) if payout is None else payout)
+
+    def place_of(self, row: Row, number: int) -> int | None:
+        """Which of its kind's movements of that amount the row is, as the `number`th of its file; None: none."""
+        places = self._places.get(self.key(row), range(0))
+        return places[number] if number < len(places) else None
+
+    def _counted_in_files(self) -> dict[_Key, Counter[Any]]:
+        found: defaultdict[_Key, Counter[Any]] = defaultdict(Counter)
+        for row in (*self.here, *self.there):
+            in_files, file = found[self.key(row)], row.get("report")
+            # What tells nothing that was settled may be there twice because a listing's pages overlap.
+            if _is_settled(row) or not in_files[file]:
+                in_files[file] += 1
+        return found
+
+    def _by_amount(self) -> dict[tuple[str, int], list[_Key]]:
+        found: defaultdict[tuple[str, int], list[_Key]] = defaultdict(list)
+        for key in self._in_files:
+            found[key[0], key[1]].append(key)
+        return found
+
+    def _placed(self, keys: list[_Key], undone: Sequence[datetime]) -> list[_Movement]:
+        keys.sort(key=lambda one: (one[2], one[3] or ""))
+        doubtful = {later for one, later in pairwise(keys) if self._may_be_one(one, later, undone)}
+        made, first = list[_Movement](), 0
+        for key in keys:
+            times = max(self._in_files[key].values())
+            counts = times if self.effect == OUT else int(key not in doubtful)
+            self._places[key] = range(first, first + counts)
+            made.append(_Movement(key[2], counts, key in doubtful or times > 1))
+            first += counts
+        return made
+
+    def _may_be_one(self, one: _Key, later: _Key, undone: Sequence[datetime]) -> bool:
+        if self._in_files[one].keys() & self._in_files[later].keys():
+            return False
+        if None not in (one[3], later[3]) and one[3] != later[3]:
+            return False
+        return bisect_right(undone, one[2]) >= bisect_left(undone, later[2])
+
+
+def _is_settled(row: Row) -> bool:
+    return not row["unsettled"] if "unsettled" in row else row["settled_net"] is not None
+
+
+def _payouts(rows: Iterable[Row]) -> defaultdict[Any, set[str]]:
+    found: defaultdict[Any, set[str]] = defaultdict(set)
+    for row in rows:
+        if row["payout_reference"] is not None:
+            found[kind_of(row), row["amount"], row["booked_at"]].add(row["payout_reference"])
+    return found
+
+
+class NobodysRows:
+    """The rows of one name: `here` of this report, `there` of others, in force."""
+
+    def __init__(self, here: Sequence[Row], there: Sequence[Row]) -> None:
+        left, back = _of_state(here, there, left=True), _of_state(here, there, left=False)
+        self._out = _Way(*left, OUT, _times(back))
+        self._back = _Way(*back, BACK, _times(left))
+        self._outs = _chosen(self._out)
+        self._backs = _no_more(_chosen(self._back), sum(amount for _, amount in self._outs))
+
+    @property
+    def are_any(self) -> bool:
+        """Whether anything is told to have left: else what came back waits."""
+        return bool(self._outs)
+
+    def said(self) -> dict[int, RowEffect]:
+        """What each row of this report is."""
+        return {**self._said(self._out, self._outs), **self._said(self._back, self._backs)}
+
+    def giving_way(self) -> list[int]:
+        """Rows (`line_id`) of other reports that count no more: others tell the same money, and more of it."""
+        return [*_surplus(self._out, self._outs), *_surplus(self._back, self._backs)]
+
+    def read_again(self) -> list[int]:
+        """Rows (`line_id`) of other reports that do not count yet, and will when their reports are read again."""
+        here = self.said()
+        return [*_missing(self._out, self._outs, here), *_missing(self._back, self._backs, here)]
+
+    def _said(self, way: _Way, wanted: Sequence[tuple[datetime, int]]) -> dict[int, RowEffect]:
+        needed = Counter(amount for _, amount in wanted)
+        free, doubtful = needed - Counter(one["amount"] for one in way.booked), _in_doubt(way, needed)
+        short = self._short() if way is self._back else None
+        made: dict[int, RowEffect] = {}
+        for row, number in sorted(_numbered(way.here, way), key=lambda one: not _is_settled(one[0])):
+            amount, place = row["amount"], way.place_of(row, number)
+            told = place is not None and (place < needed[amount] or kind_of(row) in way.covered)
+            if told and free[amount] > 0:
+                free[amount] -= 1
+                made[row["line"]] = RowEffect(way.effect, again=False, doubtful=amount in doubtful, short=short)
+            else:
+                made[row["line"]] = RowEffect(Effect.NONE.value, again=not told, otherwise=told)
+        return made
+
+    def _short(self) -> int:
+        """How much less came back than had left until then; what left after it has left again."""
+        back = sum(amount for _, amount in self._backs)
+        last = max((at for at, _ in self._backs), default=None)
+        before = sum(amount for at, amount in self._outs if last is not None and at <= last)
+        return max(before, min(back, sum(amount for _, amount in self._outs))) - back
+
+
+def _of_state(here: Sequence[Row], there: Sequence[Row], *, left: bool) -> tuple[list[Row], list[Row]]:
+    mine, theirs = ([one for one in rows if (one["state"] == "SUCCEEDED") is left] for rows in (here, there))
+    return mine, theirs
+
+
+def _times(rows: tuple[list[Row], list[Row]]) -> list[datetime]:
+    return sorted(one["booked_at"] for some in rows for one in some)
+
+
+def _in_doubt(way: _Way, needed: Mapping[int, int]) -> set[int]:
+    """The amounts that left of which rows may be one, and no kind of report tells for sure that they are not."""
+    sure = Counter[int]()
+    for (kind, amount), counts in way.counts.items():
+        if (kind, amount) not in way.in_doubt:
+            sure[amount] = max(sure[amount], counts)
+    return {amount for _, amount in way.in_doubt if way.effect == OUT and sure[amount] < needed[amount]}
+
+
+def _chosen(way: _Way) -> list[tuple[datetime, int]]:
+    """When how much moved, as the kinds of report tell together."""
+    totals = Counter[str]()
+    for (kind, amount), counts in way.counts.items():
+        totals[kind] += amount * counts
+    of_sum = Counter(totals.values())
+    whole = max((told for told, kinds in of_sum.items() if kinds > 1), default=None)
+    kinds = {kind for kind, told in totals.items() if whole is None or told > whole}
+    if whole is not None:
+        kinds.add(_first_of([kind for kind, told in totals.items() if told == whole], way))
+    way.covered = frozenset(totals.keys() - kinds)
+    best: dict[int, str] = {}
+    for kind, amount in sorted(way.movements):
+        if kind in kinds and way.counts[kind, amount] > way.counts.get((best.get(amount, ""), amount), 0):
+            best[amount] = kind
+    return sorted(
+        (one.at, amount)
+        for amount, kind in best.items()
+        for one in way.movements[kind, amount]
+        for _ in range(one.counts)
+    )
+
+
+def _first_of(kinds: Sequence[str], way: _Way) -> str:
+    """Of kinds that tell the same sum, the one that tells its fees, then the one whose rows count already."""
+    plain = {kind_of(one) for one in (*way.there, *way.here) if not _is_settled(one)}
+    counts = Counter[str]()
+    for one in way.booked:
+        counts[kind_of(one)] += one["amount"]
+    return min(kinds, key=lambda kind: (kind in plain, -counts[kind], kind))
+
+
+def _no_more(backs: Sequence[tuple[datetime, int]], out: int) -> list[tuple[datetime, int]]:
+    """Those of the returns before all that had left was back."""
+    made, sum_of = list[tuple[datetime, int]](), 0
+    for at, amount in sorted(backs):
+        if sum_of < out:
+            made.append((at, amount))
+            sum_of += amount
+    return made
+
+
+def _numbered(rows: Sequence[Row], way: _Way) -> list[tuple[Row, int]]:
+    """The rows, each with how many equal ones its file has before it."""
+    seen, made = Counter[Any](), list[tuple[Row, int]]()
+    for row in rows:
+        of = row.get("report"), way.key(row)
+        made.append((row, seen[of]))
+        seen[of] += 1
+    return made
+
+
+def _surplus(way: _Way, wanted: Sequence[tuple[datetime, int]]) -> list[int]:
+    over = Counter(one["amount"] for one in way.booked) - Counter(amount for _, amount in wanted)
+    found = list[int]()
+    for row in sorted(way.booked, key=lambda one: (not one["unsettled"], -one["line_id"])):
+        if over[row["amount"]] > 0:
+            over[row["amount"]] -= 1
+            found.append(row["line_id"])
+    return found
+
+
+def _missing(way: _Way, wanted: Sequence[tuple[datetime, int]], here: Mapping[int, RowEffect]) -> list[int]:
+    needed = Counter(amount for _, amount in wanted)
+    counting = [one["amount"] for one in way.here if here[one["line"]].effect == way.effect]
+    short = needed - Counter(one["amount"] for one in way.booked) - Counter(counting)
+    found = list[int]()
+    for row, number in _numbered(way.there, way) if short else ():
+        amount, place = row["amount"], way.place_of(row, number)
+        is_told = place is not None and place < needed[amount]
+        if is_told and kind_of(row) not in way.covered and row["effect"] == Effect.NONE.value and short[amount] > 0:
+            short[amount] -= 1
+            found.append(row["line_id"])
+    return found
