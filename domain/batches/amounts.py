@@ -20,6 +20,7 @@ _SPACES: Final = re.compile(r"[\s\u2009\u202f]+")
 _SYMBOLS: Final = ("R$", "US$", "MX$", "S/", "$", "€")
 _GROUP: Final = 3
 _TEXT_MAX: Final = 40
+_LENGTH_MAX: Final = 200  # of an amount with its spaces and signs, as columns.plain bounds a word
 # A spreadsheet keeps, and shows, fifteen digits of a number: what comes after them is how it counts, and nobody's word.
 _KEPT: Final = Context(prec=15)
 _MOST: Final = Decimal(10**15)
@@ -85,6 +86,8 @@ def _money(plain: str, currency: str, text: str) -> Money:
 
 def _plain(text: str, currency: str) -> str:
     """Without spaces, its currency's name and sign, and in ASCII."""
+    if len(text) > _LENGTH_MAX:
+        return text  # no amount
     told = _SPACES.sub("", unicodedata.normalize("NFKC", text))
     for sign in (currency, *_SYMBOLS):
         if told.upper().startswith(sign):

@@ -29,6 +29,9 @@ class SheetFormat(StrEnum):
 
 
 Names = Mapping[str, Sequence[str]]
+# Letters of any heading, word or name of ours. To make accents plain takes the square of how many stand in a row, and
+# nothing else of the process runs meanwhile.
+_WORD_MAX: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +186,12 @@ _ALL: Final = frozenset(["all", "tudo", "total", "todo", "全部", "全额", "�
 
 
 def plain(said: str) -> str:
-    """A heading or a word without what people write in several ways: accents, capitals, spaces, signs."""
+    """A heading or a word without what people write in several ways: accents, capitals, spaces, signs.
+
+    What is longer than any stays as it is.
+    """
+    if len(said) > _WORD_MAX:
+        return said
     told = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", said)).casefold()
     return "".join(letter for letter in told if letter.isalnum())
 

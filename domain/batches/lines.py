@@ -166,12 +166,13 @@ def _check(key: str, told: str, place: tuple[int, int], sheet: Grid, *, is_id: b
 
 
 def _is_cut(told: str) -> bool:
-    """Whether a number has more digits than a spreadsheet keeps, or decimals, which no name has."""
+    """Whether it is a number with more digits than a spreadsheet keeps, or with decimals, which no name has."""
     try:
         number = Decimal(told)
     except InvalidOperation:
         return False  # a day
-    return number != number.to_integral_value() or len(format(number, "f").lstrip("-").partition(".")[0]) > _DIGITS_MAX
+    # Never written out: a few letters (1E9999999999) may stand for more digits than there is memory.
+    return not number.is_finite() or number.adjusted() >= _DIGITS_MAX or number != number.to_integral_value()
 
 
 def _money(

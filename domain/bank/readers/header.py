@@ -10,6 +10,8 @@ from domain.bank.statement import BadStatement
 DELIMITERS: Final = (";", ",", "\t", "|")
 ORDERS: Final = ("DMY", "YMD", "MDY")  # of a date; where two fit, the first: so people write in Latin America
 HEADER_ROWS_MAX: Final = 60  # before it stand the bank's name, the account and the like
+# To make accents plain takes the square of how many stand in a row, and nothing else of the process runs meanwhile.
+_WORD_MAX: Final = 200
 
 # In Portuguese, Spanish, English and Chinese, as found in exports of banks; without accents, in small letters.
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -65,7 +67,9 @@ class Columns:
 
 
 def normal(word: str) -> str:
-    """A header's word without accents, case and spaces around."""
+    """A header's word without accents, case and spaces around; what is longer than any stays as it is."""
+    if len(word) > _WORD_MAX:
+        return word
     bare = unicodedata.normalize("NFKD", word.strip().casefold())
     return " ".join("".join(letter for letter in bare if not unicodedata.combining(letter)).split())
 

@@ -134,7 +134,8 @@ def _called(column: str) -> str:
 
 def _plain(name: str) -> str:
     """Small letters without accents, signs of spaces as one space."""
-    bare = "".join(sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign))
+    # No more of a cell than any word of ours has: to make accents plain takes the square of how many stand in a row.
+    bare = "".join(sign for sign in unicodedata.normalize("NFKD", name[:_NAME_MAX]) if not unicodedata.combining(sign))
     return " ".join(bare.lower().replace("_", " ").split())
 
 

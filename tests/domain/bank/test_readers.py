@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from domain.bank.readers.header import CsvMapping
+from domain.bank.readers.header import CsvMapping, normal
 from domain.bank.readers.read import read
 from domain.bank.statement import BadStatement, Statement, keys
 
@@ -193,6 +193,11 @@ def test_sheets_are_read_by_their_headers_in_four_languages() -> None:
     assert [amount for _, amount, _ in _told(chinese, "USD")] == [123450, -450]
     chilean = b"Fecha\tGlosa\tMonto\n05-nov-2026\tABONO\t1.234.567\n06-nov-2026\tCARGO\t(1.234)\n"
     assert [amount for _, amount, _ in _told(chilean, "CLP")] == [1234567, -1234]
+
+
+def test_what_is_longer_than_any_word_of_a_header_is_none_of_them() -> None:
+    long = "e" + "\N{COMBINING ACUTE ACCENT}" * 1_000
+    assert normal(long) == long
 
 
 def test_the_newest_first_is_as_good_and_a_missing_row_is_seen() -> None:

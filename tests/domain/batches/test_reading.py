@@ -1,6 +1,7 @@
 """Sheets as people make them: four languages, several encodings, amounts in two styles, numbers that Excel has cut."""
 
 import io
+import zipfile
 from collections import Counter
 from typing import Any
 
@@ -219,6 +220,30 @@ def test_numbers_that_excel_has_cut_are_refused_and_those_that_are_whole_are_rea
     assert (told.lines[0].get("order"), told.lines[1].get("order")) == ("00010482", "10482")
     assert money(told)[:2] == [15_050, 15_050]
     assert "BRL" not in repr(Line(2, {"pix_key": "BRL"}))
+
+
+def _with_number(told: str) -> bytes:
+    """A workbook whose column of numbers has this in a cell that is typed as no text."""
+    given = io.BytesIO(a_workbook([["Order", "Amount", "Currency"], [424242, "1.00", "BRL"]]))
+    into = io.BytesIO()
+    with zipfile.ZipFile(given) as packed, zipfile.ZipFile(into, "w") as packed_anew:
+        for name in packed.namelist():
+            changed = packed.read(name).replace(b'"A2"><v>424242', b'"A2" t="d"><v>' + told.encode())
+            packed_anew.writestr(name, changed)
+    return into.getvalue()
+
+
+def test_a_number_that_is_written_short_is_not_written_out_to_see_that_it_was_cut() -> None:
+    for told in ("1E9999999999999", "-1E30", "1E-9999999999999", "Infinity", "NaN", "sNaN"):
+        assert codes(read(_with_number(told))) == ["NUMBER_CUT"], told
+    assert codes(read(_with_number("2026-11-03"))) == codes(read(_with_number("0"))) == [None]
+
+
+def test_what_is_longer_than_any_heading_word_or_amount_is_not_made_plain() -> None:
+    long = "e" + "\N{COMBINING ACUTE ACCENT}" * 1_000
+    assert columns.plain(long) == long
+    with pytest.raises(MoneyError, match="is not an amount"):
+        amounts.read("\N{FULLWIDTH DIGIT ONE}" + " " * 1_000, "BRL", None)
 
 
 def test_a_sheet_says_the_same_as_workbook_and_as_text_and_its_rows_are_counted_as_people_see_them() -> None:
