@@ -15,11 +15,13 @@ import polars as pl
 
 from domain.models.settlements import BookedAs, Effect
 from domain.reconciliation.told_rows import HERE, THERE, OneMoney, Row, RowEffect, Rows, Tally, is_booked, kind_of
+from domain.settlements.in_columns import says
 
 _LEFT, _RETURNED = "SUCCEEDED", "RETURNED"
 _KEYS: Final = ("refund_id", "payment_id", "name")
 _HAS_LEFT: Final = pl.col("state") == _LEFT
 _MOVEMENT: Final = ("effect", "state", "kind", "booked_at", "payout_reference", "amount", *_KEYS)
+_PROVING: Final = (Effect.REFUND.value, Effect.TAKEN.value)
 _KIND: Final = pl.col("kind").str.to_lowercase()
 
 
@@ -35,14 +37,16 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> pl
     `lines`: in their order, with `name`. `settled`: what other valid reports have of refunds by name, whatever it does.
     `other_name`: whether a line has another name of the PSE's than the refund's first one.
     """
-    proven = settled.filter((pl.col("effect") == Effect.REFUND.value) & pl.col("refund_id").is_not_null())
     changed = {**_once_more(lines, settled, other_name), **_in_parts(lines, settled, other_name)}
     made = _changed(lines, changed)
+    if not says(made, "effect", Effect.REFUND.value):
+        return made.with_columns(refund_told=pl.lit(None, pl.Int64))
+    proven = settled.lazy().filter((pl.col("effect") == Effect.REFUND.value) & pl.col("refund_id").is_not_null())
     told = proven.group_by("refund_id").agg(pl.col("amount").sum().alias("_elsewhere"))
     own = pl.col("amount").filter(pl.col("effect") == Effect.REFUND.value).sum().over("refund_id")
-    sums = made.join(told, on="refund_id", how="left", maintain_order="left")
+    sums = made.lazy().join(told, on="refund_id", how="left", maintain_order="left")
     whole = pl.when(pl.col("effect") == Effect.REFUND.value).then(own + pl.col("_elsewhere").fill_null(0))
-    return sums.with_columns(refund_told=whole).drop("_elsewhere")
+    return sums.with_columns(refund_told=whole).drop("_elsewhere").collect(engine="in-memory")
 
 
 def _changed(lines: pl.DataFrame, changed: Mapping[int, RowEffect]) -> pl.DataFrame:
@@ -62,6 +66,8 @@ def _changed(lines: pl.DataFrame, changed: Mapping[int, RowEffect]) -> pl.DataFr
 
 def _in_parts(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> dict[int, RowEffect]:
     """Of what is told in rows of several amounts: what each row is that proves nothing yet. They are few."""
+    if not says(lines, "effect", Effect.NONE.value):
+        return {}
     here = lines.filter(_IS_LEAVING)
     if here.filter(pl.col("effect") == Effect.NONE.value).is_empty():  # so it is where each is told once
         return {}
@@ -80,13 +86,15 @@ def giving_way(matched: pl.DataFrame, settled: pl.DataFrame) -> list[int]:
 
     `settled`: what other valid reports have.
     """
-    proving = pl.col("effect").is_in([Effect.REFUND.value, Effect.TAKEN.value]) & ~pl.col("by_amount")
-    if settled.filter(proving).is_empty():
+    proving = pl.col("effect").is_in(_PROVING) & ~pl.col("by_amount")
+    if not says(settled, "effect", *_PROVING) or settled.filter(proving).is_empty():
         return []
     lines = matched.filter(pl.col("type") == "REFUND").with_columns(
         name=pl.coalesce("reference", "pse_refund_reference")
     )
     named = lines.filter(_IS_LEAVING & ~_OF_ANOTHER).with_columns(_event())
+    if named.is_empty():
+        return []
     there = _by_name_elsewhere(settled, named)
     others = there.filter(proving).select("_event", _amount="amount")
     other = named.join(others, on="_event").filter(pl.col("amount") != pl.col("_amount"))
@@ -162,6 +170,11 @@ def _once_more(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) 
     still = pl.col("effect") == Effect.NONE.value
     named = lines.filter(_by_name()).select("line", "again", other_name.alias("_other"), *_MOVEMENT)
     rows = named.filter(still & ~pl.col("again") & pl.col("state").is_in([_LEFT, _RETURNED]))
+    again = named.filter(
+        still & pl.col("again") & ~pl.col("_other")
+    )  # what has two names of the PSE's is two movements
+    if rows.is_empty() and again.is_empty():
+        return {}
     proven = settled.filter((pl.col("effect") != Effect.NONE.value) & pl.col("name").is_not_null())
     at = ["payment_id", "name", "state", "booked_at"]
     rows = rows.join(proven.select(at), on=at, how="anti")  # the very row that another report has
@@ -179,8 +192,6 @@ def _once_more(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) 
         found += once_more
         moved = pl.concat([moved, rows.filter(pl.col("line").is_in(once_more)).select(*_MOVEMENT)])
         rows = rows.filter(~pl.col("line").is_in(once_more))
-    # What has two names of the PSE's is two movements.
-    again = named.filter(still & pl.col("again") & ~pl.col("_other"))
     more = pl.concat([fresh.filter(pl.col("line").is_in(found)), again])
     if more.is_empty():
         return {}
@@ -217,6 +228,8 @@ def _between(rows: pl.DataFrame, same: pl.DataFrame, moved: pl.DataFrame, passiv
         like = same.drop_nulls(keys).select(*keys, _KIND, _left=_HAS_LEFT, _same="booked_at")
         mine = rows.drop_nulls(keys).with_columns(_KIND, _left=_HAS_LEFT)
         both = mine.join(like, on=[*of, "kind"], nulls_equal=True)
+        if both.is_empty():
+            continue
         for others, by in ((moved, of), (passive, [*of, "kind"])):
             undone = others.drop_nulls(keys).select(*keys, _KIND, _left=~_HAS_LEFT, _undone="booked_at")
             lines |= _undone_between(both.join(undone.select(*by, "_undone"), on=by, nulls_equal=True))
