@@ -1,6 +1,8 @@
 """Entering what a report's lines say: what the books do not know goes through the one door, line by line."""
 
+from collections import defaultdict
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,6 +23,7 @@ from domain.refunds import learned, schedule
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from domain.refunds.states import AT_THE_PSE
+from domain.settlements.in_columns import is_empty, says
 
 _AT_THE_PSE: Final = [state.value for state in AT_THE_PSE]
 _ENDED_UNPAID: Final = ("FAILED", "REJECTED", "CANCELED", "EXPIRED", "AWAITING_APPROVAL", "AWAITING_DESTINATION")
@@ -30,7 +33,7 @@ async def enter(
     connection: Connection, run: ReconciliationRun, file: ReportFile, matched: pl.DataFrame, cause: Cause
 ) -> None:
     """Only what differs, not the report: each line in a transaction of its own, safe to repeat."""
-    refund_lines = matched.filter((pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null())
+    refund_lines = matched.filter(_OF_PAYMENT)
     told = _whole(refund_lines)
     await _learn_names(told, cause)
     unknown = told.filter(pl.col("refund_id").is_null() & pl.col("nameless").is_null())
@@ -39,12 +42,16 @@ async def enter(
     await _book_unknown(ordered.filter(~pl.col("by_amount")), cause)
     await _enter_nameless(file, refund_lines, cause)
     await _book_unknown(ordered.filter("by_amount"), cause)  # what failed of those
+    if is_empty(refund_lines["refund_id"]):
+        return
     for row in refund_lines.filter(pl.col("refund_by_bank")).iter_rows(named=True):
         # Our order had arrived after all, and a person has paid the customer from the bank.
         known = replace(_known(row), reference=row["refund_reference"])
         await external.book(await Payment.get(id=row["payment_id"]), known, FindingKind.CONTRADICTION, cause)
-    differing = refund_lines.filter(_differs()).sort(pl.col("state") == "RETURNED", maintain_order=True)
-    for row in differing.iter_rows(named=True):  # that it left comes before that it came back
+    differing = refund_lines.lazy().filter(_differs()).sort(pl.col("state") == "RETURNED", maintain_order=True)
+    for row in differing.collect(engine="in-memory").iter_rows(
+        named=True
+    ):  # that it left comes before that it came back
         if row["refund_state"] not in AT_THE_PSE and not _both_unpaid(row):
             await findings.open_finding(compare.of_status(connection, run, row))
         await record(UUID(row["refund_id"]), _outcome(row), Source(Door.REPORT), cause)
@@ -86,15 +93,24 @@ async def _is_of_sums(payment: Payment, row: dict[str, Any], known: KnownRefund)
 
 def gives_work(matched: pl.DataFrame) -> bool:
     """Whether `enter` would do anything: most nights tell what the books know."""
-    known = pl.col("payment_id").is_not_null()
-    refund_lines = matched.lazy().filter((pl.col("type") == "REFUND") & known)  # of few of the columns
-    # Lines without a name that are told again, and move nothing, are the only ones that may stay without a refund.
-    unowned = pl.col("refund_id").is_null() & (
-        pl.col("nameless").is_null() | (pl.col("nameless") != Effect.NONE.value) | pl.col("stays")
-    )
-    asked = pl.col("asked").list.len() > 0
-    work = unowned | asked | pl.col("refund_by_bank") | _has_new_name() | _differs()
+    if not says(matched, "type", "REFUND"):
+        return False
+    refund_lines = matched.lazy().filter(_OF_PAYMENT)  # of few of the columns
+    work = _NOBODYS if is_empty(matched["refund_id"]) else _NOBODYS | _of_refund()
     return bool(refund_lines.select(work.fill_null(value=False).any()).collect(engine="in-memory").item())
+
+
+_OF_PAYMENT: Final = (pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null()
+# Lines without a name that are told again, and move nothing, are the only ones that may stay without a refund.
+_UNOWNED: Final = pl.col("refund_id").is_null() & (
+    pl.col("nameless").is_null() | (pl.col("nameless") != Effect.NONE.value) | pl.col("stays")
+)
+_NOBODYS: Final = _UNOWNED | (pl.col("asked").list.len() > 0)
+
+
+@cache
+def _of_refund() -> pl.Expr:
+    return pl.col("refund_by_bank") | _has_new_name() | _differs()
 
 
 async def _enter_nameless(file: ReportFile, refund_lines: pl.DataFrame, cause: Cause) -> None:
@@ -133,14 +149,18 @@ async def _enter_nameless(file: ReportFile, refund_lines: pl.DataFrame, cause: C
 
 async def _learn_names(refund_lines: pl.DataFrame, cause: Cause) -> None:
     named = ~pl.col("by_amount") & pl.col("reference").is_null() & pl.col("refund_id").is_null()
-    told = refund_lines.filter(named & (pl.col("state") == "SUCCEEDED"))
-    for (payment_id,), lines in told.group_by("payment_id", maintain_order=True):
-        payment = await Payment.get(id=payment_id)
-        await learned.names(payment, [_known(row) for row in lines.iter_rows(named=True)], cause)
+    told = defaultdict[str, list[KnownRefund]](list)
+    for row in refund_lines.filter(named & (pl.col("state") == "SUCCEEDED")).iter_rows(named=True):
+        told[row["payment_id"]].append(_known(row))
+    for payment_id, known in told.items():
+        await learned.names(await Payment.get(id=payment_id), known, cause)
+    if is_empty(refund_lines["refund_id"]):
+        return
     for row in refund_lines.filter(_has_new_name()).iter_rows(named=True):
         await learned.own_name(UUID(row["refund_id"]), _known(row), cause)
 
 
+@cache
 def _has_new_name() -> pl.Expr:
     """Lines that tell the PSE's name of a refund of ours that is known under none, or under another one."""
     ours = (pl.col("state") == "SUCCEEDED") & (pl.col("refund_state") == "SUCCEEDED") & ~pl.col("refund_by_bank")
@@ -152,6 +172,7 @@ def _has_new_name() -> pl.Expr:
     return ours & pl.col("pse_refund_reference").is_not_null() & other & ~pl.col("by_amount")
 
 
+@cache
 def _differs() -> pl.Expr:
     state, ours = pl.col("state"), pl.col("refund_state")
     # A refund that came back was paid before: a report that tells so late says nothing new.
@@ -172,6 +193,8 @@ def _differs() -> pl.Expr:
 
 def news(matched: pl.DataFrame) -> pl.DataFrame:
     """The lines, and their refunds, that say what the books do not know of these."""
+    if is_empty(matched["refund_id"]):
+        return matched[["line", "refund_id"]].clear()
     refund_lines = matched.lazy().filter(pl.col("type") == "REFUND")
     return refund_lines.filter(_differs()).select("line", "refund_id").collect(engine="in-memory")
 

@@ -44,16 +44,29 @@ def sums(matched: pl.DataFrame) -> pl.DataFrame:
 
     `matched`: as reconciliation/match; those of several parts may stand below each other.
     """
-    known = pl.col("payment_id").is_not_null() & (pl.col("state") == "SUCCEEDED")
-    refund = (pl.col("type") == "REFUND") & pl.col("refund_id").is_not_null() & ~pl.col("by_amount")
-    ours = pl.when(pl.col("type") == "CAPTURE").then("payment_captured").when(refund).then("refund_amount")
-    told = matched.select("currency", "amount", _ours=pl.when(known).then(ours)).drop_nulls("_ours")
-    return told.group_by("currency").agg(pl.col("amount", "_ours").cast(pl.Int128).sum())
+    told = matched.lazy().select("currency", "amount", _OURS).drop_nulls("_ours")
+    summed = told.group_by("currency").agg(pl.col("amount", "_ours").cast(pl.Int128).sum())
+    return summed.collect(engine="in-memory")
+
+
+_KNOWN: Final = pl.col("payment_id").is_not_null() & (pl.col("state") == "SUCCEEDED")
+_REFUND: Final = (pl.col("type") == "REFUND") & pl.col("refund_id").is_not_null() & ~pl.col("by_amount")
+_OURS: Final = (
+    pl.when(_KNOWN & (pl.col("type") == "CAPTURE"))
+    .then("payment_captured")
+    .when(_KNOWN & _REFUND)
+    .then("refund_amount")
+    .alias("_ours")
+)
 
 
 def suspected(summed: pl.DataFrame) -> Scale | None:
     """The first currency whose amounts are exactly so many times the books'. `summed`: as `sums`."""
-    for currency, theirs, had in summed.group_by("currency").sum().sort("currency").iter_rows():
+    told: dict[str, tuple[int, int]] = {}
+    for currency, amount, ours in summed.iter_rows():
+        before = told.get(currency, (0, 0))
+        told[currency] = (before[0] + amount, before[1] + ours)
+    for currency, (theirs, had) in sorted(told.items()):
         for times in _TIMES:
             if had > 0 and theirs > 0 and max(theirs, had) == times * min(theirs, had):
                 return Scale(currency, times, theirs, had)

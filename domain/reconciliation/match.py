@@ -7,6 +7,7 @@ Every line gets one effect; what a line does not settle becomes a finding (recon
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -14,6 +15,7 @@ import polars as pl
 from domain.models.settlements import Effect
 from domain.reconciliation import captures, nameless, refund_parts
 from domain.settlements import own_lines
+from domain.settlements.in_columns import is_empty, says
 
 PAYMENT_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "known_reference": pl.String,
@@ -87,34 +89,55 @@ def _beside(lines: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     What stands there already is not written again: a copy of all columns is most of what a large night would need.
     """
     new = [column for column in found.columns if column not in lines.columns]
-    told = lines.select("line").join(found.select("line", *new), on="line", how="left", maintain_order="left")
-    return lines.with_columns(told.drop("line"))
+    if found.is_empty():
+        return lines.with_columns(pl.lit(None, found.schema[name]).alias(name) for name in new)
+    if found["line"].equals(lines["line"]):
+        return lines.hstack(found[new])
+    told = lines.lazy().select("line").join(found[["line", *new]].lazy(), on="line", how="left", maintain_order="left")
+    return lines.hstack(told.drop("line").collect(engine="in-memory"))
 
 
 def _with_refund(
     lines: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame, suspense: pl.DataFrame
 ) -> pl.DataFrame:
-    by_pse = refunds.filter(pl.col("refund_pse_reference").is_not_null()).select(
-        pl.col("refund_payment_id").alias("payment_id"),
-        pl.col("refund_pse_reference").alias("pse_refund_reference"),
-        pl.col("refund_id").alias("_by_pse"),
+    placed = nameless.place(_named_refund(lines, refunds), refunds, settled, suspense)
+    if refunds.is_empty():
+        return placed.with_columns(pl.lit(None, kind).alias(name) for name, kind in _OF_REFUND.items())
+    return placed.join(refunds.drop("refund_payment_id"), on="refund_id", how="left")
+
+
+_OF_REFUND: Final = {
+    name: kind for name, kind in REFUND_SCHEMA.items() if name not in {"refund_id", "refund_payment_id"}
+}
+
+
+def _named_refund(lines: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
+    """The lines with the refund that they name."""
+    if refunds.is_empty():  # so it is where nobody refunded by us
+        return lines.with_columns(pl.lit(None, pl.String).alias("refund_id"))
+    by_pse = (
+        refunds.lazy()
+        .filter(pl.col("refund_pse_reference").is_not_null())
+        .select(
+            pl.col("refund_payment_id").alias("payment_id"),
+            pl.col("refund_pse_reference").alias("pse_refund_reference"),
+            pl.col("refund_id").alias("_by_pse"),
+        )
     )
-    by_ours = refunds.select(
+    by_ours = refunds.lazy().select(
         pl.col("refund_payment_id").alias("payment_id"),
         pl.col("refund_reference").alias("reference"),
         pl.col("refund_id").alias("_by_ours"),
     )
     keys = ["payment_id", "pse_refund_reference"]
-    named = (
+    return (
         lines.lazy()
-        .join(by_pse.lazy().unique(keys), on=keys, how="left")
-        .join(by_ours.lazy(), on=["payment_id", "reference"], how="left")
+        .join(by_pse.unique(keys), on=keys, how="left")
+        .join(by_ours, on=["payment_id", "reference"], how="left")
         .with_columns(refund_id=pl.coalesce("_by_pse", "_by_ours"))
         .drop("_by_pse", "_by_ours")
         .collect(engine="in-memory")
     )
-    placed = nameless.place(named, refunds, settled, suspense)
-    return placed.join(refunds.drop("refund_payment_id"), on="refund_id", how="left")
 
 
 def _with_payment(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
@@ -154,6 +177,9 @@ UNNAMED: Final = pl.col("payment_reference").is_null() & pl.col("payment_alias")
 
 def orders_of(lines: pl.DataFrame) -> pl.Series:
     """The orders of the lines that name no payment: of the others they are not asked."""
+    orders = lines["order_reference"]
+    if is_empty(orders) or not lines["payment_reference"].has_nulls():
+        return orders.clear()
     return lines.filter(UNNAMED)["order_reference"].drop_nulls().unique()
 
 
@@ -168,9 +194,8 @@ def _by_order(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.Series:
     wanted = orders_of(lines).to_frame()
     orders = _orders(lines.join(wanted, on="order_reference", how="semi"), payments)
     told = lines.select("order_reference").join(orders, on="order_reference", how="left", maintain_order="left")
-    return lines.select(pl.when(UNNAMED).then(told["_of_order"]).otherwise(pl.col("payment_id")).alias("payment_id"))[
-        "payment_id"
-    ]
+    found = pl.when(UNNAMED).then(told["_of_order"]).otherwise(pl.col("payment_id"))
+    return lines.select(payment_id=found)["payment_id"]
 
 
 def _orders(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
@@ -191,15 +216,17 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
 
     `came_of`: how much (minor units) of the same had left, of what came back by name. `taken_told`: how much all
     reports tell to have left of what is nobody's under the name of the line. `again`: the report has told the same
-    before, so the line does nothing. `first_name`: the PSE's name under which reports of this kind
-    have told the refund of the line first; under another name it is another movement, and so `again`, too.
+    before, so the line does nothing. `first_name`: the PSE's name under which reports of this kind have told the refund
+    of the line first; under another name it is another movement, and so `again`, too.
     `refund_told`, `otherwise`, `doubtful`: refund_parts.
     """
     refunds = matched.filter(pl.col("type") == "REFUND")
     if refunds.is_empty():
         none = {name: pl.lit(None, pl.Int64) for name in ("came_of", "refund_told", "taken_told")}
-        none |= {"first_name": pl.lit(None, pl.String), "otherwise": pl.lit(value=False)}
-        none |= {"doubtful": pl.lit(value=False)}
+        none |= {
+            "first_name": pl.lit(None, pl.String),
+            **{name: pl.lit(value=False) for name in ("otherwise", "doubtful")},
+        }
         return matched.with_columns(effect=_EFFECT_OF_OTHERS, again=_AGAIN_OF_OTHERS, **none)
     made = _of_refunds(refunds, settled).select("line", "effect", "again", "otherwise", "doubtful", *_TOLD_OF_REFUNDS)
     return _beside(matched, made).with_columns(
@@ -214,36 +241,47 @@ _AGAIN_OF_OTHERS: Final = pl.col("capture_again").fill_null(value=False)
 
 def _of_refunds(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     settled = own_lines.without_given(settled, matched)
-    by_name = matched.sort("line").with_columns(name=nameless.name_of_line())
+    in_order = matched if matched["line"].is_sorted() else matched.sort("line")
+    by_name = in_order.with_columns(name=nameless.name_of_line())
     # A refund may have another name in a report of another kind.
     joined = _with_had(_with_had(by_name, settled, "name", ["payment_id", "name"]), settled, "refund", ["refund_id"])
     joined = _with_first_name(joined, settled)
     paid_otherwise = _in_another_payout(joined, settled)
-    # A report may tell of a refund and of its return: the return is proven by the line before it.
-    left = (pl.col("state") == "SUCCEEDED").any().over("refund_id")
-    here = (left & pl.col("refund_id").is_not_null()).alias("_here")
-    # The same of money that no refund of ours accounts for.
-    gone = (pl.col("state") == "SUCCEEDED").any().over("payment_id", "name")
-    made = joined.lazy().with_columns(here, (gone & pl.col("name").is_not_null()).alias("_gone"))
+    made = joined.lazy().with_columns(_LEFT_HERE if says(joined, "state", "FAILED", "RETURNED") else _NOTHING_BACK)
     made = made.with_columns(_effect().alias("effect"), paid_otherwise.alias("_paid_otherwise"))
-    made = made.with_columns((_again() | _OF_ANOTHER_NAME | pl.col("_paid_otherwise")).alias("again"))
+    again = _again() if joined.height > 1 else _AGAIN_OF_OTHERS
+    made = made.with_columns((again | _OF_ANOTHER_NAME | pl.col("_paid_otherwise")).alias("again"))
     once = pl.when("again").then(pl.lit(Effect.NONE.value)).otherwise(pl.col("effect"))
-    dropped = [f"_{by}_{effect}" for by in ("name", "refund") for effect in Effect]
+    dropped = [f"_{by}_{effect}" for by in ("name", "refund") for effect in _HAD]
     helping = ("_here", "_gone", "_paid_otherwise", "name")
     whole = made.with_columns(once.alias("effect")).collect(engine="in-memory")
     placed = refund_parts.place(whole, settled, _OF_ANOTHER_NAME)
     return _with_sums(placed, settled).drop(*helping, *dropped)
 
 
+_LEFT: Final = pl.col("state") == "SUCCEEDED"
+# A report may tell of a refund and of its return: the return is proven by the line before it. The same of money that no
+# refund of ours accounts for.
+_LEFT_HERE: Final = (
+    (_LEFT.any().over("refund_id") & pl.col("refund_id").is_not_null()).alias("_here"),
+    (_LEFT.any().over("payment_id", "name") & pl.col("name").is_not_null()).alias("_gone"),
+)
+_NOTHING_BACK: Final = tuple(pl.lit(value=False).alias(name) for name in ("_here", "_gone"))  # nobody asks them then
+
+
 def _with_had(lines: pl.DataFrame, settled: pl.DataFrame, by: str, index: list[str]) -> pl.DataFrame:
     """Which effects other reports have, per key: a column for each."""
     if settled.is_empty():  # so it is where one report alone tells of a payment
-        return lines.with_columns(pl.lit(None, pl.Boolean).alias(f"_{by}_{effect}") for effect in Effect)
-    had = [(pl.col("effect") == effect.value).any().alias(f"_{by}_{effect}") for effect in Effect]
-    told = settled.drop_nulls(index).group_by(index).agg(had)
+        return lines.with_columns(_HAD_NOTHING[by])
+    had = [(pl.col("effect") == effect.value).any().alias(f"_{by}_{effect}") for effect in _HAD]
+    told = settled.lazy().drop_nulls(index).group_by(index).agg(had).collect(engine="in-memory")
     return lines.join(told, on=index, how="left", maintain_order="left")
 
 
+_HAD: Final = (Effect.REFUND, Effect.RETURN, Effect.TAKEN, Effect.TAKEN_BACK)
+_HAD_NOTHING: Final = {
+    by: [pl.lit(None, pl.Boolean).alias(f"_{by}_{effect}") for effect in _HAD] for by in ("name", "refund")
+}
 _OF_ANOTHER_NAME: Final = (pl.col("first_name") != pl.col("pse_refund_reference")).fill_null(value=False)
 # One kind of report has one name for each movement of a refund that left, or came back.
 _MOVEMENT: Final = ["refund_id", "kind", "state"]
@@ -253,17 +291,21 @@ def _with_first_name(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame
     """What proves it elsewhere comes first, then the lines of this report in their order. `lines`: sorted by them."""
     named = ~pl.col("by_amount") & pl.col("refund_id").is_not_null() & pl.col("pse_refund_reference").is_not_null()
     columns = [*_MOVEMENT, pl.col("pse_refund_reference").alias("first_name")]
-    proven = settled.filter(named & (pl.col("type") == "REFUND") & (pl.col("effect") != Effect.NONE.value))
-    told = pl.concat([proven.sort("line_id").select(columns), lines.filter(named).select(columns)])
+    if is_empty(lines["refund_id"]) or is_empty(lines["pse_refund_reference"]):
+        return lines.with_columns(pl.lit(None, pl.String).alias("first_name"))
+    proven = settled.lazy().filter(named & (pl.col("type") == "REFUND") & (pl.col("effect") != Effect.NONE.value))
+    told = pl.concat([proven.sort("line_id").select(columns), lines.lazy().filter(named).select(columns)])
     first = told.unique(_MOVEMENT, keep="first", maintain_order=True)
-    joined = lines.join(first, on=_MOVEMENT, how="left", nulls_equal=True, maintain_order="left")
-    return joined.with_columns(pl.when(named).then("first_name").alias("first_name"))
+    joined = lines.lazy().join(first, on=_MOVEMENT, how="left", nulls_equal=True, maintain_order="left")
+    return joined.with_columns(pl.when(named).then("first_name").alias("first_name")).collect(engine="in-memory")
 
 
 def _in_another_payout(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.Series:
     """Whether another report of this kind has proven the same as a part of another payout: what a PSE has settled
     twice has moved twice. The same payout again, or none that is named, is the same movement.
     """
+    if is_empty(settled["payout_reference"]):
+        return pl.Series("payout_reference", [False]).new_from_index(0, lines.height)
     key, back = pl.coalesce("refund_id", "name"), pl.col("effect").is_in(_BACK)
     kind = pl.col("kind").str.to_lowercase().alias("_kind")
     proven = settled.filter(pl.col("effect").is_in([*_OUT, *_BACK]) & pl.col("payout_reference").is_not_null())
@@ -278,33 +320,38 @@ def _in_another_payout(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.Series:
 def _with_sums(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     """The lines with `came_of` and `taken_told`."""
     of_name, is_taken = ["payment_id", "name"], pl.col("effect") == Effect.TAKEN.value
+    if not says(lines, "effect", Effect.RETURN.value, Effect.TAKEN_BACK.value) and not lines["refund_id"].has_nulls():
+        none = (pl.lit(None, pl.Int64).alias(name) for name in ("came_of", "taken_told"))
+        return lines.drop("short").with_columns(none)
     is_back = pl.col("effect") == Effect.TAKEN_BACK.value
-    elsewhere = settled.drop_nulls(of_name).filter(is_taken | is_back)
+    elsewhere = settled.lazy().drop_nulls(of_name).filter(is_taken | is_back)
     told = elsewhere.group_by(of_name).agg(
         pl.col("amount").filter(is_taken).sum().alias("_taken"),
         pl.col("amount").filter(is_taken).alias("_rows"),
         pl.col("amount").filter(is_back).sum().alias("_back"),
     )
-    joined = lines.join(told, on=of_name, how="left", maintain_order="left")
+    joined = lines.lazy().join(told, on=of_name, how="left", maintain_order="left")
     here, here_back = (pl.col("amount").filter(one).sum().over(of_name) for one in (is_taken, is_back))
     taken, back = pl.col("_taken").fill_null(0) + here, pl.col("_back").fill_null(0) + here_back
     by_name = pl.when(~pl.col("by_amount") & (taken > 0))
     sums = joined.with_columns(by_name.then(taken).alias("_taken"), by_name.then(taken - back).alias("_still"))
     is_told = is_taken | pl.col("otherwise") | pl.col("amount").is_in(pl.col("_rows")).fill_null(value=False)
     nobodys = pl.col("refund_id").is_null() & (pl.col("state") == "SUCCEEDED")
-    return sums.with_columns(
+    made = sums.with_columns(
         came_of=pl.when(pl.col("effect") == Effect.RETURN.value)
         .then(pl.col("refund_amount"))
         .when(pl.col("effect") == Effect.TAKEN_BACK.value)
         .then(pl.col("amount") + pl.coalesce("short", "_still")),
         taken_told=pl.when(nobodys).then(pl.when(is_told).then("_still").otherwise("amount")),
-    ).drop("_taken", "_rows", "_back", "_still", "short")
+    )
+    return made.drop("_taken", "_rows", "_back", "_still", "short").collect(engine="in-memory")
 
 
 _OUT: Final = (Effect.REFUND.value, Effect.TAKEN.value)
 _BACK: Final = (Effect.RETURN.value, Effect.TAKEN_BACK.value)
 
 
+@cache
 def _again() -> pl.Expr:
     """Whether the report has a line of the same refund, or under the same name, that moved the same way before."""
     had_back = _had(Effect.RETURN) | _had(Effect.TAKEN_BACK)
@@ -329,6 +376,7 @@ def _had(effect: Effect) -> pl.Expr:
     return pl.col(f"_name_{effect}").fill_null(value=False) | pl.col(f"_refund_{effect}").fill_null(value=False)
 
 
+@cache
 def _effect() -> pl.Expr:
     """A table, read from the top: the first condition that holds names the effect."""
     known = pl.col("payment_id").is_not_null()

@@ -17,6 +17,7 @@ from domain.models.settlements import BookedAs, Effect
 from domain.reconciliation import nobodys_rows
 from domain.reconciliation.nobodys_rows import NobodysRows
 from domain.reconciliation.told_rows import HERE, THERE, OneMoney, Row, RowEffect, Rows, Tally, is_booked, kind_of
+from domain.settlements.in_columns import says
 
 _LEFT, _RETURNED = "SUCCEEDED", "RETURNED"
 _KEYS: Final = ("refund_id", "payment_id", "name")
@@ -38,21 +39,26 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> pl
     `lines`: in their order, with `name`. `settled`: what other valid reports have of refunds by name, whatever it does.
     `other_name`: whether a line has another name of the PSE's than the refund's first one.
     """
-    proven = settled.filter((pl.col("effect") == Effect.REFUND.value) & pl.col("refund_id").is_not_null())
     ours = lines.filter(pl.col("refund_id").is_not_null())
     changed = {**_once_more(ours, settled, other_name), **_in_parts(ours, settled, other_name)}
     for nobodys in _of_nobody(lines, settled):
         changed |= nobodys.said()
     made = _changed(lines, changed)
+    if not says(made, "effect", Effect.REFUND.value):
+        return made.with_columns(refund_told=pl.lit(None, pl.Int64))
+    proven = settled.lazy().filter((pl.col("effect") == Effect.REFUND.value) & pl.col("refund_id").is_not_null())
     told = proven.group_by("refund_id").agg(pl.col("amount").sum().alias("_elsewhere"))
     own = pl.col("amount").filter(pl.col("effect") == Effect.REFUND.value).sum().over("refund_id")
-    sums = made.join(told, on="refund_id", how="left", maintain_order="left")
+    sums = made.lazy().join(told, on="refund_id", how="left", maintain_order="left")
     whole = pl.when(pl.col("effect") == Effect.REFUND.value).then(own + pl.col("_elsewhere").fill_null(0))
-    return sums.with_columns(refund_told=whole).drop("_elsewhere")
+    return sums.with_columns(refund_told=whole).drop("_elsewhere").collect(engine="in-memory")
 
 
 def _changed(lines: pl.DataFrame, changed: Mapping[int, RowEffect]) -> pl.DataFrame:
     """The lines, of which some (their numbers) are this."""
+    if not changed:
+        none = {"otherwise": pl.lit(value=False), "doubtful": pl.lit(value=False), "short": pl.lit(None, pl.Int64)}
+        return lines.with_columns(**none)
     columns = {"_effect": pl.String(), "_again": pl.Boolean(), "otherwise": pl.Boolean(), "doubtful": pl.Boolean()}
     columns |= {"line": lines.schema["line"], "short": pl.Int64()}
     said = [{"line": line, "_effect": one.effect, "_again": one.again, **_more(one)} for line, one in changed.items()]
@@ -71,6 +77,8 @@ def _more(one: RowEffect) -> dict[str, Any]:
 
 def _of_nobody(lines: pl.DataFrame, settled: pl.DataFrame) -> list[NobodysRows]:
     """What is told in more than one row of this report and others, by name and without a refund of ours."""
+    if not lines["refund_id"].has_nulls():
+        return []
     of = pl.col("refund_id").is_null() & pl.col("state").is_in([_LEFT, _RETURNED, "FAILED"])
     named = lines.filter(of & _by_name() & pl.col("payment_id").is_not_null() & pl.col("name").is_not_null())
     if named.is_empty():  # so are most reports
@@ -87,6 +95,8 @@ def _of_nobody(lines: pl.DataFrame, settled: pl.DataFrame) -> list[NobodysRows]:
 
 def _in_parts(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -> dict[int, RowEffect]:
     """Of what is told in rows of several amounts: what each row is that proves nothing yet. They are few."""
+    if not says(lines, "effect", Effect.NONE.value):
+        return {}
     here = lines.filter(_IS_LEAVING)
     if here.filter(pl.col("effect") == Effect.NONE.value).is_empty():  # so it is where each is told once
         return {}
@@ -116,9 +126,11 @@ def of_others(matched: pl.DataFrame, settled: pl.DataFrame) -> tuple[list[int], 
 
 def _giving_way(lines: pl.DataFrame, settled: pl.DataFrame) -> list[int]:
     proving = (pl.col("effect") == Effect.REFUND.value) & ~pl.col("by_amount")
-    if settled.filter(proving).is_empty():
+    if not says(settled, "effect", Effect.REFUND.value) or settled.filter(proving).is_empty():
         return []
     named = lines.filter(_IS_LEAVING & ~_OF_ANOTHER & pl.col("refund_id").is_not_null()).with_columns(_event())
+    if named.is_empty():
+        return []
     there = _by_name_elsewhere(settled, named)
     others = there.filter(proving).select("_event", _amount="amount")
     other = named.join(others, on="_event").filter(pl.col("amount") != pl.col("_amount"))
@@ -194,6 +206,11 @@ def _once_more(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) 
     still = pl.col("effect") == Effect.NONE.value
     named = lines.filter(_by_name()).select("line", "again", other_name.alias("_other"), *_MOVEMENT)
     rows = named.filter(still & ~pl.col("again") & pl.col("state").is_in([_LEFT, _RETURNED]))
+    again = named.filter(
+        still & pl.col("again") & ~pl.col("_other")
+    )  # what has two names of the PSE's is two movements
+    if rows.is_empty() and again.is_empty():
+        return {}
     proven = settled.filter((pl.col("effect") != Effect.NONE.value) & pl.col("name").is_not_null())
     at = ["payment_id", "name", "state", "booked_at"]
     rows = rows.join(proven.select(at), on=at, how="anti")  # the very row that another report has
@@ -211,8 +228,6 @@ def _once_more(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) 
         found += once_more
         moved = pl.concat([moved, rows.filter(pl.col("line").is_in(once_more)).select(*_MOVEMENT)])
         rows = rows.filter(~pl.col("line").is_in(once_more))
-    # What has two names of the PSE's is two movements.
-    again = named.filter(still & pl.col("again") & ~pl.col("_other"))
     more = pl.concat([fresh.filter(pl.col("line").is_in(found)), again])
     if more.is_empty():
         return {}
@@ -249,6 +264,8 @@ def _between(rows: pl.DataFrame, same: pl.DataFrame, moved: pl.DataFrame, passiv
         like = same.drop_nulls(keys).select(*keys, _KIND, _left=_HAS_LEFT, _same="booked_at")
         mine = rows.drop_nulls(keys).with_columns(_KIND, _left=_HAS_LEFT)
         both = mine.join(like, on=[*of, "kind"], nulls_equal=True)
+        if both.is_empty():
+            continue
         for others, by in ((moved, of), (passive, [*of, "kind"])):
             undone = others.drop_nulls(keys).select(*keys, _KIND, _left=~_HAS_LEFT, _undone="booked_at")
             lines |= _undone_between(both.join(undone.select(*by, "_undone"), on=by, nulls_equal=True))

@@ -198,7 +198,7 @@ class Frames:
 def _read(frame: "pl.DataFrame | _InFile", columns: Sequence[str] | None) -> pl.DataFrame:
     if isinstance(frame, _InFile):
         return frame.read(columns)
-    return frame.select(columns) if columns else frame
+    return frame[list(columns)] if columns else frame
 
 
 class Sorted:
