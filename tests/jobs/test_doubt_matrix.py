@@ -107,7 +107,7 @@ async def test_told_to_slow_down_is_certainly_not_done_and_is_sent_again_later(l
 async def test_a_lost_request_that_arrives_within_the_grace_is_not_sent_again(lay: Lay, abilities: str) -> None:
     made = LABS[abilities]().able
     world = await lay(Lab(key_lifetime=made.key_lifetime, look_up=made.look_up, look_up_grace=timedelta(hours=1)))
-    payment = await world.payment("late_request", seconds=0.4)
+    payment = await world.payment("late_request", seconds=1.0)
     refund = await world.step(await a_refund(world.shop, payment, 3_000))
     assert (await world.step(refund)).state is State.SUBMITTED  # unknown, and too early to believe it
     await world.until_paid(payment, 3_000)

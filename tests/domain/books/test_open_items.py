@@ -31,6 +31,7 @@ from domain.platform.database import execute, rows, transaction
 from domain.pse.vocabulary import Succeeded
 from domain.taxes import report
 from tests.conftest import Database
+from tests.kit import lines
 from tests.kit.days import utc_today
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
 
@@ -283,7 +284,7 @@ async def test_what_the_pse_holds_back_or_sends_elsewhere_and_what_it_converts_a
     shop = await a_shop()
 
     async def booked(entry: Entry, amount: int, days_ago: int, *, back: bool = False) -> None:
-        whose, on = (shop.id, shop.store.id, shop.connection.id), utc_today() - timedelta(days=days_ago)
+        whose, on = (shop.id, shop.store.id, shop.connection.id), lines.today(-days_ago)
         await ledger.post([Posting(*whose, entry, amount, "BRL", on, str(uuid4()), "r", reverse=back)])
 
     for entry in (Entry.PROVE_RESERVES, Entry.PROVE_TRANSFERS, Entry.CONVERT):
