@@ -1,15 +1,19 @@
 """Exports and sheets of decisions, as jobs: whose turn it is has it, and what fails has another one."""
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 from uuid import UUID
 
 import structlog
 
 from domain.exports import asked, batches, run
+from domain.files.content import ContentAway
 from domain.models import DecisionBatch, Export
 from domain.platform.database import door, for_all, for_merchant, unavailable
+from domain.platform.outages import NO_ROOM_IN_WORDS, disk_full
 from domain.platform.settings import Settings
 
+_NO_ROOM: Final = "The server has no room for it: ask again when there is some."
 _log = structlog.get_logger()
 
 
@@ -43,7 +47,11 @@ async def _tried(work: Callable[[], Awaitable[None]], again: Callable[[str], Awa
         if unavailable(error):
             raise  # nothing can be written down; it is due again when its lease is over
         _log.exception(f"{what}.failed")
-        await again(f"It failed ({type(error).__name__}).")
+        await again(_NO_ROOM if _has_no_room(error) else f"It failed ({type(error).__name__}).")
+
+
+def _has_no_room(error: Exception) -> bool:
+    return disk_full(error) or (isinstance(error, ContentAway) and NO_ROOM_IN_WORDS in str(error))
 
 
 @for_all("files whose time is over are taken away, whosever they are")

@@ -44,10 +44,13 @@ _TOLD_NO_LONGER: Final = """SELECT d.fingerprint FROM findings d
       AND p.id = split_part(d.fingerprint, '/', 2)::uuid AND p.amount::text = split_part(d.fingerprint, '/', 3))"""
 # Lines in a PSE's words that prove nothing, but for those that are open as such or that a person has explained: what
 # was taken back with its statement and came in anew is the same line.
-_UNKNOWN: Final = """WITH explained AS MATERIALIZED (SELECT before.account_id, before.key FROM findings d
-    JOIN bank_lines before ON before.id = split_part(d.fingerprint, '/', 2)::uuid AND before.withdrawn_at IS NOT NULL
+# Both are tables of the few that people were asked of, by which a file of many lines is held once.
+_UNKNOWN: Final = """WITH asked AS MATERIALIZED (
+    SELECT split_part(d.fingerprint, '/', 2)::uuid AS line_id, d.resolved_at IS NOT NULL AS is_explained FROM findings d
     WHERE d.merchant_id = $1 AND d.kind = 'BANK_LINE_UNKNOWN' AND starts_with(d.fingerprint, 'bank-line/')
-      AND d.resolved_at IS NOT NULL AND d.reason IS NOT NULL)
+      AND (d.resolved_at IS NULL OR d.reason IS NOT NULL)),
+  explained AS MATERIALIZED (SELECT l.account_id, l.key FROM asked a CROSS JOIN LATERAL (SELECT o.account_id, o.key
+      FROM bank_lines o WHERE o.id = a.line_id AND o.withdrawn_at IS NOT NULL OFFSET 0) AS l WHERE a.is_explained)
   SELECT l.id, l.merchant_id, l.amount, l.booked_on, l.text, a.currency, a.name, a.connection_ids,
     (SELECT c.id FROM connections c WHERE c.merchant_id = l.merchant_id
        AND (a.connection_ids ? c.id::text OR a.connection_ids = '[]'::jsonb)
@@ -57,13 +60,13 @@ _UNKNOWN: Final = """WITH explained AS MATERIALIZED (SELECT before.account_id, b
   WHERE l.merchant_id = $1 AND l.booked_on < current_date - $2::int AND l.withdrawn_at IS NULL
     AND regexp_replace(lower(l.text), '[^a-z0-9]', '', 'g') LIKE ANY($3::text[])
     AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.line_id = l.id AND f.voided_at IS NULL)
-    AND NOT EXISTS (SELECT 1 FROM findings d WHERE d.merchant_id = l.merchant_id
-      AND d.fingerprint = 'bank-line/' || l.id AND (d.resolved_at IS NULL OR d.reason IS NOT NULL))
-    AND NOT EXISTS (SELECT 1 FROM explained e WHERE e.account_id = l.account_id AND e.key = l.key)
+    AND l.id NOT IN (SELECT line_id FROM asked)
+    AND (l.account_id, l.key) NOT IN (SELECT account_id, key FROM explained)
   ORDER BY l.booked_on, l.id LIMIT $4"""
 _KNOWN_NOW: Final = f"""SELECT f.fingerprint FROM findings f JOIN payout_proofs p
-    ON f.fingerprint = 'bank-line/' || p.line_id AND p.merchant_id = f.merchant_id AND p.voided_at IS NULL
-  WHERE f.merchant_id = $1 AND f.kind = 'BANK_LINE_UNKNOWN' AND {findings.MAY_END}"""  # noqa: S608 - ours
+    ON p.line_id = split_part(f.fingerprint, '/', 2)::uuid AND p.merchant_id = f.merchant_id AND p.voided_at IS NULL
+  WHERE f.merchant_id = $1 AND f.kind = 'BANK_LINE_UNKNOWN' AND starts_with(f.fingerprint, 'bank-line/')
+    AND {findings.MAY_END}"""  # noqa: S608 - ours
 
 
 async def look(merchant_id: UUID, cause: Cause) -> None:

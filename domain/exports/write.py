@@ -4,9 +4,11 @@ XLSX has its control on a second sheet; CSV and Parquet lie in a ZIP beside `con
 """
 
 import codecs
+import errno
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,11 +16,13 @@ from typing import Any, Final
 
 import polars as pl
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 
 from domain.exports.asked import Format
 from domain.exports.cells import Digest, money, plain, titles, written
 from domain.exports.columns import ROWS_MAX, Column, Holds
 from domain.money import exponent_of
+from domain.platform.outages import NO_ROOM_IN_WORDS
 
 XLSX_ROWS_MAX: Final = 1_048_575  # and a header
 MOST: Final[Mapping[Format, int]] = {
@@ -30,6 +34,7 @@ _CELL_MAX: Final = 32_767  # characters, of a spreadsheet
 _CUT: Final = " … (cut: a cell holds no more)"
 _DIGITS_MAX: Final = 15  # of a number that a spreadsheet keeps exactly
 _DECIMALS: Final = 3  # that any currency has
+_CUT_OFF: Final = "transport error"  # polars, of a file that takes no more
 _MARK: Final = codecs.BOM_UTF8  # else a spreadsheet takes it for another encoding
 Rows = Sequence[Mapping[str, Any]]
 
@@ -146,11 +151,20 @@ class Xlsx(Writer):
         for at, cells in enumerate(control):
             for place, text in enumerate(cells):
                 sheet.write_string(at, place, text[:_CELL_MAX])
-        self._book.close()
+        try:
+            self._book.close()
+        except FileCreateError as error:
+            raise OSError(*error.args[0].args) from error  # as a full disk tells it
+        finally:
+            self.drop()
         return self._path
 
     def drop(self) -> None:
-        self._book.close()
+        """What it works with is closed, and nothing written: where there is no room, what is open would hold some."""
+        self._book.fileclosed = True
+        for sheet in self._book.worksheets():
+            for file in (sheet.fh, sheet.row_data_fh):
+                _let_go(file)
 
 
 class Csv(Writer):
@@ -170,7 +184,7 @@ class Csv(Writer):
         return _packed(self.folder, self._data, f"{self.name}.csv", control)
 
     def drop(self) -> None:
-        self._file.close()
+        _let_go(self._file)
 
 
 class Parquet(Writer):
@@ -204,11 +218,23 @@ class Parquet(Writer):
 
     def close(self, control: Sequence[Sequence[str]]) -> Path:
         data = self.folder / "data.parquet"
-        pl.scan_ipc(self._parts).sink_parquet(data)
+        try:
+            pl.scan_ipc(self._parts).sink_parquet(data)
+        except pl.exceptions.ComputeError as error:
+            if _CUT_OFF in str(error):
+                raise OSError(errno.ENOSPC, NO_ROOM_IN_WORDS) from error
+            raise
         return _packed(self.folder, data, f"{self.name}.parquet", control)
 
     def drop(self) -> None:
         self._parts.clear()
+
+
+def _let_go(file: Any) -> None:
+    """Close it, whatever of it cannot be written any more."""
+    with suppress(OSError):
+        if file is not None:
+            file.close()
 
 
 def _schema(columns: Sequence[Column]) -> dict[str, Any]:

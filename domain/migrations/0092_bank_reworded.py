@@ -9,7 +9,9 @@ from tortoise.migrations import operations as ops
 STATEMENTS = [
     "ALTER TABLE bank_rewordings ADD CONSTRAINT bank_rewordings_earlier_of_merchant "
     "FOREIGN KEY (earlier_id, merchant_id) REFERENCES bank_lines (id, merchant_id) ON DELETE RESTRICT",
-    "CREATE INDEX bank_rewordings_in_doubt ON bank_rewordings (merchant_id) WHERE NOT is_sure",
+    "CREATE INDEX bank_rewordings_in_doubt ON bank_rewordings (earlier_id) WHERE NOT is_sure",
+    # Payouts are looked for by their amounts.
+    "CREATE INDEX bank_lines_of_amount ON bank_lines (merchant_id, amount)",
     "CREATE TRIGGER bank_rewordings_no_change BEFORE UPDATE OR DELETE ON bank_rewordings "
     "FOR EACH ROW EXECUTE FUNCTION refuse_change()",
     "CREATE TRIGGER bank_rewordings_no_truncate BEFORE TRUNCATE ON bank_rewordings "
@@ -29,7 +31,7 @@ def _of(model: str, column: str, *, indexed: bool = False) -> Any:
 
 
 class Migration(migrations.Migration):
-    """A table. What was taken in before stays a count in words."""
+    """A table, and an index. What was taken in before stays a count in words."""
 
     dependencies = [("models", "0091_bank_taken_back")]
 

@@ -18,7 +18,7 @@ _AWAY: Final = (
     asyncpg.LockNotAvailableError,  # others held the row for longer than our patience
 )
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NO_ROOM_IN_WORDS: Final = "No space left on device"  # polars says it without its number
+NO_ROOM_IN_WORDS: Final = "No space left on device"  # polars and storages say it without its number
 _LOST_CONNECTION: Final = "connection is closed"
 
 
@@ -33,7 +33,7 @@ def unavailable(error: BaseException) -> bool:
 
 def disk_full(error: BaseException) -> bool:
     """Whether this says that a file of ours could not be written for want of room; PostgreSQL may be well."""
-    return isinstance(error, OSError) and (error.errno in _NO_ROOM or _NO_ROOM_IN_WORDS in str(error))
+    return isinstance(error, OSError) and (error.errno in _NO_ROOM or NO_ROOM_IN_WORDS in str(error))
 
 
 def where_room_is_wanted() -> str:
