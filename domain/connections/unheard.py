@@ -5,10 +5,15 @@ from uuid import UUID
 
 from domain.platform.database import execute
 
-_AGAIN: Final = """UPDATE notices SET due_at = now(), tries = 0
-WHERE connection_id = $1 AND applied_at IS NULL AND (due_at IS NULL OR due_at > now())"""
+# Those of payments that are registered: others wait for that. `waits_for` is an array, so the index of what is not
+# applied gives them all; older ones are a person's.
+_AGAIN: Final = """UPDATE notices n SET due_at = now(), tries = 0
+WHERE n.connection_id = $1 AND n.applied_at IS NULL AND n.waits_for @> '[]' AND (n.due_at IS NULL OR n.due_at > now())
+  AND n.received_at > now() - interval '90 days' AND EXISTS (SELECT 1 FROM payments p
+    WHERE p.connection_id = n.connection_id AND p.withdrawn_at IS NULL
+      AND p.pse_reference IN (SELECT jsonb_array_elements_text(n.waits_for)))"""
 
 
 async def try_again(connection_id: UUID) -> None:
-    """The PSE can be asked again: what was told meanwhile is looked at at the next sweep."""
+    """The PSE can be asked again: what was told of its payments meanwhile is looked at at the next sweep."""
     await execute(_AGAIN, connection_id)
