@@ -1,6 +1,8 @@
 """Shops: what they said is worked out, what became of it is told to them, and what they have not told is looked for."""
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
@@ -8,7 +10,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from domain.cause import WORKER, Cause
-from domain.commerce import checks, credentials, following, intake, retiring, settle, shops, telling, turns
+from domain.commerce import aside, checks, credentials, following, intake, retiring, settle, shops, telling, turns
 from domain.commerce.calls import AboutShop
 from domain.commerce.dialect import NoAnswer, TooYoung
 from domain.commerce.magento.dialect import Magento
@@ -27,6 +29,7 @@ from jobs.wire.shops import ShopSender
 _LEASE_SECONDS: Final = 600.0  # of a sweep through a shop
 _YOUNG_SECONDS: Final = 60.0
 _UNOPENED_SECONDS: Final = 300.0
+_TURN_SECONDS: Final = 240.0  # of a sweep for what it has found; its job ends some minutes later
 _IN_A_ROW_MAX: Final = 10  # questions of a sweep without an answer: then the shop is away
 _UNUSABLE: Final = (Unsealable, KeyServiceAway)
 _log = structlog.get_logger()
@@ -168,42 +171,89 @@ async def _look_at(shop: Shop, sender: ShopSender, settings: Settings) -> None:
     about = AboutShop(shop.merchant_id, shop.id, request_id, "POLL")
     since = shop.polled_until - timedelta(seconds=dialect.overlap_seconds)
     found = (await sender.ask(dialect.poll(access, since, until), shop, access, about)).result
-    await _told_each(shop, list(dict.fromkeys(found.told)), request_id, sender, settings)
-    await turns.polled(shop, until, dialect.poll_seconds)
-    await turns.well(shop.id)
+    missed = await _told_each(shop, list(dict.fromkeys(found.told)), request_id, sender, settings)
+    await turns.polled(shop, until, max(dialect.poll_seconds, missed.seconds if missed else 0.0))
+    if missed is None:
+        await turns.well(shop.id)
+    else:
+        await turns.failing(shop.id, str(missed))
     _log.info("shop.looked", shop=str(shop.id), told=len(found.told))
 
 
-async def _told_each(shop: Shop, told: Sequence[Told], request_id: str, sender: ShopSender, settings: Settings) -> None:
-    """Take in each of what a sweep has found: one that cannot be taken in holds up no other.
+@dataclass(slots=True)
+class _Sweep:
+    """How far one has come with what it found. `missed`: why not all is taken in; `left`: the orders put aside."""
 
-    The position stays for it, and the shop is failing until it is. Raises NoAnswer, at once where nothing is answered.
+    until: float
+    missed: list[NoAnswer] = field(default_factory=list)
+    left: list[LookAt] = field(default_factory=list)
+    taken: int = 0
+    in_a_row: int = 0
+    is_whole: bool = True  # all that is missed can be put aside
+
+    def leaves(self, one: Told) -> bool:
+        """Whether it is put aside unasked: there is no time for it, or the shop answers no more."""
+        over = self.in_a_row >= _IN_A_ROW_MAX or time.monotonic() >= self.until
+        if isinstance(one, LookAt) and over:
+            self.left.append(one)
+            return True
+        return False
+
+    def miss(self, one: Told, error: NoAnswer) -> None:
+        """It cannot be taken in now. Raises NoAnswer where the shop answers nothing at all."""
+        self.missed.append(error)
+        self.in_a_row += 1
+        if not self.taken and self.in_a_row >= _IN_A_ROW_MAX:
+            raise error
+        if isinstance(one, LookAt):
+            self.left.append(one)
+        else:
+            self.is_whole = False
+
+
+async def _told_each(
+    shop: Shop, told: Sequence[Told], request_id: str, sender: ShopSender, settings: Settings
+) -> NoAnswer | None:
+    """Take in each of what a sweep has found: what cannot be taken in holds up no other, and is not passed over.
+
+    Orders that the shop does not show now, or for which there is no time, are put aside: the next sweep would begin at
+    the first of them again, and never come to the last. None: all the others are taken in. Raises NoAnswer where the
+    position must stay.
     """
-    missed: list[NoAnswer] = []
-    in_a_row = 0
+    sweep = _Sweep(time.monotonic() + _TURN_SECONDS)
     for one in told:
-        try:
-            await _told(shop, one, request_id, sender, settings)
-            in_a_row = 0
+        if sweep.leaves(one):
             continue
-        except TooYoung:
-            in_a_row = 0  # the next sweep begins before it
-            continue
-        except NoAnswer as error:
-            missed.append(error)
-        except _UNUSABLE:
+        if (error := await _missed(shop, one, request_id, sender, settings)) is None:
+            sweep.taken, sweep.in_a_row = sweep.taken + 1, 0
+        else:
+            sweep.miss(one, error)
+    await aside.put(shop, sweep.left, request_id)
+    if not sweep.missed:
+        return None
+    said = f"Of {len(told)} orders {len(sweep.missed)} could not be taken in, the first: {sweep.missed[0]}"
+    summed = NoAnswer(said, max(error.seconds for error in sweep.missed))
+    if not sweep.is_whole:
+        raise summed
+    return summed
+
+
+async def _missed(shop: Shop, one: Told, request_id: str, sender: ShopSender, settings: Settings) -> NoAnswer | None:
+    """Take in one thing; why it could not be, if so."""
+    try:
+        await _told(shop, one, request_id, sender, settings)
+    except TooYoung:
+        return None  # the next sweep begins before it
+    except NoAnswer as error:
+        return error
+    except _UNUSABLE:
+        raise
+    except Exception as error:
+        if unavailable(error):
             raise
-        except Exception as error:
-            if unavailable(error):
-                raise
-            _log.exception("shop.not_taken_in", shop=str(shop.id), request=request_id)
-            missed.append(NoAnswer(f"Working out what it shows raised {type(error).__name__}."))
-        in_a_row += 1
-        if in_a_row >= _IN_A_ROW_MAX:
-            raise missed[0]
-    if missed:
-        said = f"Of {len(told)} orders {len(missed)} could not be taken in, the first: {missed[0]}"
-        raise NoAnswer(said, max(error.seconds for error in missed))
+        _log.exception("shop.not_taken_in", shop=str(shop.id), request=request_id)
+        return NoAnswer(f"Working out what it shows raised {type(error).__name__}.")
+    return None
 
 
 async def _fetch_key(shop: Shop, dialect: Magento, access: ShopAccess, sender: ShopSender) -> None:

@@ -34,6 +34,8 @@ Answered = httpx.Response | Unsent | InDoubt
 Asking = Generator[httpx.Request, Answered, T]
 MARK: Final = "estorno:"  # before our reference, in whatever text of a shop's refund carries it
 NAME_MAX: Final = 100
+_TOO_MANY: Final = 429
+_REST_MAX: Final = 3_600.0  # seconds: who wants to be left alone for longer is asked again all the same
 
 
 class NoAnswer(Exception):
@@ -131,12 +133,20 @@ def answer_of(answered: Answered, *statuses: int) -> Any:
     """The document of an answer with one of these statuses (200 where none is given). Raises NoAnswer."""
     if not isinstance(answered, httpx.Response):
         raise NoAnswer(f"{answered.code}: {answered.message}")
+    if answered.status_code == _TOO_MANY:
+        raise NoAnswer("It answered 429.", seconds_of(answered.headers.get("retry-after")))
     if answered.status_code not in (statuses or (200,)):
         raise NoAnswer(f"It answered {answered.status_code}: {answered.text[:200]}")
     found = exact.document(answered.content)
     if found is None:
         raise NoAnswer("It answered with something that is no JSON.")
     return found
+
+
+def seconds_of(text: str | None) -> float:
+    """Whole seconds of a header; it may hold signs that are digits to Python alone, and no number ("²")."""
+    plain = text is not None and text.isascii() and text.replace(".", "", 1).isdigit() and len(text) < 6
+    return min(float(int(float(text))), _REST_MAX) if text is not None and plain else 0.0
 
 
 def page_of(rows: Sequence[T] | None, most: int, what: str) -> Sequence[T]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from domain.commerce import credentials, standing
+from domain.commerce import aside, credentials, standing
 from domain.commerce.dialect import Dialect
 from domain.commerce.registry import dialect_of
 from domain.commerce.vocabulary import Conflict, KeyWanted, SaidRefund, ShopAccess, ShopReply, Told
@@ -173,6 +173,8 @@ async def take(notice_id: UUID) -> HeardShop | None:
         return None
     notice = await ShopNotice.get(id=notice_id)
     shop = await Shop.get(id=notice.shop_id)
+    if (order := aside.found(notice)) is not None:
+        return HeardShop(notice, shop, (order,))
     access = ShopAccess(shop.id, shop.address, {}, shop.options)  # it was verified at the door
     came = WebhookRequest("POST", notice.path, "", notice.headers, bytes(notice.body))
     try:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from domain.commerce import aside
 from domain.models import Shop
 from domain.platform.database import execute, rows
 
@@ -17,8 +18,14 @@ async def failing(shop_id: UUID, because: str) -> None:
 
 
 async def well(shop_id: UUID) -> None:
-    """It answers (again)."""
-    await Shop.filter(id=shop_id, failing_since__isnull=False).update(failing_since=None, failing_because=None)
+    """It answers (again), and to all that a sweep has put aside."""
+    await execute(
+        "UPDATE shops SET failing_since = NULL, failing_because = NULL WHERE id = $1 AND failing_since IS NOT NULL "
+        "AND NOT EXISTS (SELECT 1 FROM shop_notices n WHERE n.shop_id = $1 AND n.path = $2 AND n.tries > 0 "
+        "  AND n.due_at IS NOT NULL)",
+        shop_id,
+        aside.PATH,
+    )
 
 
 async def polled(shop: Shop, until: datetime, seconds: float) -> None:

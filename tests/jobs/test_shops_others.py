@@ -124,6 +124,19 @@ async def test_credit_memos_are_found_by_looking_and_ours_are_offline_and_once(
     assert len(await world.refunds()) == 4
 
 
+async def test_a_part_of_an_order_in_another_currency_than_magentos_own_is_never_recorded_as_more(
+    at_magento: ShopWorld, magento: MagentoShop
+) -> None:
+    """What is taken back without goods is said to Magento in its base currency, and not in the order's."""
+    world, orders = at_magento, [magento.order(base=("USD", "5.40")) for _ in range(2)]
+    for order, amount in zip(orders, (2_500, None), strict=True):
+        refund = await a_refund(world.merchant, await world.payment(f"{int(order):09d}"), amount)
+        await an_answer(refund, Succeeded(f"paid {order}"))
+    await world.work()
+    assert [str(one["grand_total"]) for one in magento.memos.values()] == ["100.00"]
+    assert [(row.why, row.told_state) for row in await world.all()] == [("NOT_TOLD", None), (None, "SUCCEEDED")]
+
+
 @pytest.fixture
 def shop() -> WooShop:
     return WooShop()

@@ -13,6 +13,7 @@ from domain.models import ShopRefund
 from domain.models.refunds import State
 from domain.platform.database import execute
 from domain.refunds.request import retry
+from jobs import shops as jobs
 from tests.conftest import Database
 from tests.kit.factories import CAUSE, a_key, a_person
 from tests.kit.shops import ShopWorld, a_world, connected
@@ -73,11 +74,44 @@ async def test_an_order_that_the_shop_cannot_show_holds_up_no_other_and_is_not_p
     await world.look()
     assert [one.amount for one in await world.refunds()] == [4_000]
     failing = await world.reload()
-    assert (failing.polled_until, failing.failing_since is not None) == (before, True)
+    assert (failing.polled_until > before, failing.failing_since is not None) == (True, True)
     assert bad in (failing.failing_because or "")
     del shop.refunds[int(bad)][1:]
-    await world.look()
+    await world.later()
     assert [one.amount for one in await world.refunds()] == [4_000, 10]
+    await world.look()
+    assert (await world.reload()).failing_since is None
+
+
+async def test_a_shop_that_takes_few_questions_at_once_is_asked_about_each_order_in_the_end(
+    world: ShopWorld, shop: WooShop
+) -> None:
+    for _ in range(13):
+        await world.payment(last := shop.order())
+    shop.refund(last, "40.00")
+    shop.taken = 2  # orders, and then it answers 429
+    await world.look()
+    assert await world.refunds() == []
+    assert (await world.reload()).failing_since is not None
+    shop.taken = 11
+    await world.later()
+    assert [one.amount for one in await world.refunds()] == [4_000]
+    shop.taken = None
+    await world.look()
+    assert (await world.reload()).failing_since is None
+
+
+async def test_a_sweep_that_has_no_time_for_all_orders_leaves_none_of_them_out(
+    world: ShopWorld, shop: WooShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_TURN_SECONDS", 0.0)
+    order = shop.order()
+    await world.payment(order)
+    before = world.shop.polled_until
+    for amount in ("40.00", "10.00"):
+        shop.refund(order, amount)
+        await world.look()
+    assert [one.amount for one in await world.refunds()] == [4_000, 1_000]
     well = await world.reload()
     assert (well.polled_until > before, well.failing_since) == (True, None)
 

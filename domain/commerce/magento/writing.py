@@ -71,6 +71,10 @@ def record(access: ShopAccess, news: ShopNews) -> Asking[Outcome]:
     assert news.amount is not None, "What was refunded has an amount."
     if order.get("order_currency_code") != news.amount.currency:
         return ShopRefuses(f"The order is in {order.get('order_currency_code')}, the refund in {news.amount.currency}.")
+    own = order.get("base_currency_code")
+    if own != news.amount.currency and not _is_all(order, news.amount):
+        # Magento reads an amount without goods in the shop's own currency, and works the order's out by its rate.
+        return ShopRefuses(f"The order is in {news.amount.currency}, the shop in {own}: record the part by hand.")
     body = _memo(order, news.amount, dialect.words_of(news))
     online = [name for name, transaction in invoices if transaction]
     # The order's call refuses what was paid online; the invoice's takes it, and moves nothing when it is told so.
@@ -104,7 +108,9 @@ def _orders(access: ShopAccess, named: str | None) -> Asking[Sequence[Mapping[st
     return []
 
 
-_OF_ORDER: Final = ("entity_id", "order_currency_code", "items", "total_refunded", "grand_total")
+_OF_ORDER: Final = (
+    "entity_id", "order_currency_code", "base_currency_code", "items", "total_refunded", "grand_total"
+)  # fmt: skip
 
 
 def _of_order(order: Mapping[str, Any]) -> Mapping[str, Any]:

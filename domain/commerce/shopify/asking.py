@@ -31,7 +31,7 @@ def ask(access: ShopAccess, document: str, path: str = "admin/api", /, **variabl
     if isinstance(answered, httpx.Response) and answered.status_code in (401, 403):
         raise Denied(f"Shopify answered {answered.status_code}: {answered.text[:200]}")
     if isinstance(answered, httpx.Response) and answered.status_code == 429:
-        raise NoAnswer("Shopify answered 429.", float(_digits(answered.headers.get("retry-after")) or 2))
+        raise NoAnswer("Shopify answered 429.", dialect.seconds_of(answered.headers.get("retry-after")) or 2.0)
     found = dialect.answer_of(answered)
     errors = exact.objects(exact.inner(found, "errors")) or []
     if any(_is_throttled(one) for one in errors):
@@ -63,12 +63,6 @@ def _wait(found: Any) -> float:
     if not all(isinstance(one, int | Decimal) and not isinstance(one, bool) for one in (wanted, has, rate)) or not rate:
         return 2.0
     return min(max(float((wanted - has) / rate), 1.0), _WAIT_SECONDS_MAX)
-
-
-def _digits(text: str | None) -> int:
-    """Whole seconds of a number; a header may hold signs that are digits to Python alone, and no number ("²")."""
-    plain = text is not None and text.isascii() and text.replace(".", "", 1).isdigit() and len(text) < 6
-    return int(float(text)) if text is not None and plain else 0
 
 
 def _said(errors: list[dict[str, Any]]) -> str:

@@ -8,9 +8,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from domain.commerce.dialect import NoAnswer
+from domain.commerce.dialect import NoAnswer, seconds_of
 from domain.commerce.registry import dialect_of
-from domain.commerce.shopify import asking
 from domain.commerce.vocabulary import LookAt, ShopAccess
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -62,8 +61,8 @@ def test_a_page_holds_no_more_than_was_asked_for(kind: str, most: int) -> None:
 @pytest.mark.parametrize(
     ("told", "seconds"), [("2.0", 2), ("30", 30), ("²", 0), ("1²", 0), ("", 0), (".", 0), (None, 0)]
 )
-def test_how_long_shopify_wants_to_be_left_alone_is_a_number_or_nothing(told: str | None, seconds: int) -> None:
-    assert asking._digits(told) == seconds
+def test_how_long_a_shop_wants_to_be_left_alone_is_a_number_or_nothing(told: str | None, seconds: int) -> None:
+    assert seconds_of(told) == seconds
 
 
 def _page(kind: str, query: dict[str, str], changed: dict[int, datetime]) -> Any:

@@ -46,10 +46,20 @@ class MagentoShop:
 
     # What people do in the shop
 
-    def order(self, amount: str = "100.00", currency: str = "BRL", *, online: bool = False) -> str:
+    def order(
+        self,
+        amount: str = "100.00",
+        currency: str = "BRL",
+        *,
+        online: bool = False,
+        base: tuple[str, str] | None = None,
+    ) -> str:
+        """`base`: the shop's own currency, and how much of the order's is one of it."""
         number = self._next()
         increment = f"{int(number):09d}"
-        money = {"grand_total": Decimal(amount), "order_currency_code": currency, "base_currency_code": currency}
+        money = {"grand_total": Decimal(amount), "order_currency_code": currency}
+        own, rate = base or (currency, "1")
+        money |= {"base_currency_code": own, "base_to_order_rate": Decimal(rate)}
         item = {"item_id": int(number) * 10, "qty_invoiced": 1}
         self.orders[number] = {"entity_id": int(number), "increment_id": increment, **money, "items": [item]}
         invoice = self._next()
@@ -168,7 +178,9 @@ class MagentoShop:
 
     def _made(self, order: str, body: Any, *, online: bool = False) -> Response:
         given = body.get("arguments", {}).get("adjustment_positive")
-        amount = self.orders[order]["grand_total"] if given is None else given
+        of = self.orders[order]
+        # What is added is said in the shop's own currency, and worked out in the order's.
+        amount = of["grand_total"] if given is None else (given * of["base_to_order_rate"]).quantize(Decimal("0.01"))
         memo = self.refund(order, str(amount), body["comment"]["comment"], online=online)
         if self.lost:
             self.lost -= 1

@@ -26,6 +26,7 @@ class WooShop:
         self.notes: dict[int, list[dict[str, Any]]] = {}
         self.hooks: list[dict[str, Any]] = []
         self.moved: list[str] = []
+        self.taken: int | None = None  # so many more questions about an order; then 429
         self.lost = 0  # answers to the next refunds that never come
         self._number = 700
 
@@ -103,6 +104,10 @@ class WooShop:
     async def _order(self, request: Request) -> Response:
         if not _is_known(request):
             return _refused()
+        if self.taken is not None:
+            if self.taken == 0:
+                return JSONResponse({"code": "too_many_requests"}, 429, headers={"retry-after": "30"})
+            self.taken -= 1
         number = request.path_params["id"]
         if number not in self.orders:
             return JSONResponse({"code": "woocommerce_rest_shop_order_invalid_id"}, 404)
