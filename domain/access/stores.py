@@ -16,7 +16,7 @@ from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import Store
-from domain.platform import idempotency
+from domain.platform import idempotency, lengths
 from domain.platform.database import transaction
 from domain.problems import InvalidInput, NotFound
 
@@ -63,7 +63,8 @@ def readable(principal: Principal) -> QuerySet[Store]:
 
 async def by_codes(merchant_id: UUID, codes: set[str], path: list[str]) -> dict[str, UUID]:
     """The ids of the merchant's stores of these codes. Raises NotFound for one that is not there."""
-    found = {row.code: row.id for row in await Store.filter(merchant_id=merchant_id, code__in=list(codes))}
+    may_be = [one for one in codes if lengths.fits(Store, "code", one)]
+    found = {row.code: row.id for row in await Store.filter(merchant_id=merchant_id, code__in=may_be)}
     if missing := codes - found.keys():
         raise NotFound(f"No such store: {', '.join(sorted(missing))}; stores lists yours.", path=path)
     return found

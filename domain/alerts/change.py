@@ -17,6 +17,7 @@ from domain.models.alerts import AlertKind
 from domain.models.deliveries import EndpointKind, EndpointState
 from domain.money import EXPONENTS, MINOR_UNITS_MAX
 from domain.platform.database import execute, transaction
+from domain.platform.lengths import equal
 from domain.problems import InvalidInput, NotFound
 
 SET: Final = "alertRuleSet"
@@ -71,7 +72,8 @@ async def end_rule(principal: Principal, name: str, cause: Cause) -> None:
     principal.require_everywhere(Permission.MANAGE_NEWS)
     async with transaction():
         await merchants.lock(principal.merchant_id)
-        before = await AlertRule.get_or_none(merchant_id=principal.merchant_id, name=name, ended_at=None)
+        rules_ = AlertRule.filter(merchant_id=principal.merchant_id, ended_at=None)
+        before = await equal(rules_, name=name).get_or_none()
         if before is None:
             raise NotFound("There is no rule of yours of that name.", path=["input", "name"])
         await execute(_END, principal.merchant_id, name, principal.holder[:200])

@@ -14,6 +14,7 @@ from domain.deliveries import catalogue
 from domain.models import Delivery, DeliveryTry, Endpoint
 from domain.models.deliveries import DeliveryState, EndpointState
 from domain.platform.database import rows
+from domain.platform.lengths import equal, fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,11 @@ def deliveries(principal: Principal, wanted: Wanted) -> QuerySet[Delivery]:
     if wanted.states is not None:
         found = found.filter(state__in=list(wanted.states))
     if wanted.types is not None:
-        found = found.filter(type__in=list(wanted.types))
+        found = found.filter(type__in=[one for one in wanted.types if fits(Delivery, "type", one)])
     if wanted.message_id is not None:
-        found = found.filter(message_id=wanted.message_id)
+        found = equal(found, message_id=wanted.message_id)
     if wanted.ordering_key is not None:
-        found = found.filter(ordering_key=wanted.ordering_key)
+        found = equal(found, ordering_key=wanted.ordering_key)
     if wanted.since is not None:
         found = found.filter(made_at__gte=wanted.since)
     return found.filter(made_at__lt=wanted.until) if wanted.until is not None else found

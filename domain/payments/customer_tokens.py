@@ -70,7 +70,7 @@ async def create(
     if (new.payment_id is None) == (new.tax_id is None):
         raise InvalidInput("Give either `paymentId` or `customerTaxId`.", path=["input", "paymentId"])
     expires_at = datetime.now(UTC) + timedelta(minutes=new.minutes)
-    tax_id = _tax_id(new.tax_id) if new.tax_id else None
+    tax_id = _tax_id(new.tax_id) if new.tax_id is not None else None
     digest = await customers.digest(principal.merchant_id, tax_id, secret) if tax_id else None
     draft = NewToken(
         principal.merchant_id,

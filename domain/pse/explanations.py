@@ -15,6 +15,7 @@ from domain.languages import ENGLISH, LOCALES
 
 _HERE: Final = Path(__file__).parent
 _COMMON: Final = ""
+_NAME_MAX: Final = 32  # as of a connection's PSE
 
 
 class Retry(StrEnum):
@@ -58,7 +59,8 @@ def in_words(pse: str, code: str, locale: str = "en") -> str | None:
 @lru_cache(maxsize=64)
 def _table(name: str) -> Mapping[str, Explanation]:
     path = _HERE / name / "codes.toml"
-    if name != _COMMON and not name.isidentifier() or not path.is_file():  # a name may be anybody's word
+    # A name may be anybody's word, and longer than any of a file.
+    if name != _COMMON and not (name.isidentifier() and len(name) <= _NAME_MAX) or not path.is_file():
         return {}
     with path.open("rb") as file:
         table = tomllib.load(file)

@@ -109,7 +109,7 @@ def _value(field: str, value: Any) -> Any:
     if field in ("due_at", "created_at"):
         return datetime.fromisoformat(value).astimezone(UTC)
     if field == "id":
-        return UUID(value)
+        return UUID(str(value))
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
         raise ValueError(value)
     return min(value, 2**15 - 1) if field == "severity" else value

@@ -1,5 +1,6 @@
 """Findings as accounting works them off over the public API: looked up, summed up, read, said, confirmed, reopened."""
 
+import base64
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
@@ -131,6 +132,9 @@ async def test_findings_are_listed_in_each_order_and_by_each_filter_and_summed_u
     for bad in ("x", "W10", "bnVsbA", (await asker.ask(_LIST, first=1, order="DUE"))["pageInfo"]["endCursor"]):
         answer = await asker.told(_LIST, first=1, order="GRAVEST", after=bad)
         assert answer["errors"][0]["extensions"]["code"] == "INVALID_INPUT", bad
+    numbered = base64.urlsafe_b64encode(json.dumps(["DUE", now.isoformat(), 5]).encode()).decode()
+    forged = await asker.told(_LIST, first=1, order="DUE", after=numbered)
+    assert forged["errors"][0]["extensions"]["code"] == "INVALID_INPUT"
     two = await asker.told(_LIST, first=1, filter={"assignee": {"me": True, "nobody": True}})
     assert two["errors"][0]["extensions"]["code"] == "INVALID_INPUT"
 

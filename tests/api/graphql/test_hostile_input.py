@@ -145,11 +145,12 @@ async def test_no_answer_leads_to_the_host_that_the_client_named(enter: Enter, p
         "query Q($long: String!) { refund(by: {requestId: $long}) { id } }",
         "query Q($long: String!) { refund(by: {idempotencyKey: $long}) { id } }",
         "query Q($long: String!) { payment(pseReference: $long) { id } }",
+        'query Q($long: String!) { pseErrorExplanation(pse: $long, code: "x") { meaning } }',
     ],
 )
 async def test_a_handle_that_is_longer_than_any_finds_nothing(enter: Enter, query: str) -> None:
     asker = await enter()
-    assert await asker.ask(query, long="x" * 300) is None
+    assert await asker.ask(query, long="x" * 3_000) is None
 
 
 async def test_a_name_that_is_longer_than_any_lists_nothing(enter: Enter) -> None:
@@ -181,10 +182,31 @@ async def test_filters_of_what_cannot_be_are_refused_or_find_nothing_and_never_b
         ("vatReversals", "filter: {country: $v}", "BRAZIL"),
         ("vatReversals", "filter: {period: $v}", "2026-10-01"),
         ("vatReversals", "filter: {reason: $v}", "x" * 3_000),
+        ("deliveries", "filter: {types: [$v]}", "x" * 3_000),
+        ("deliveries", "filter: {messageId: $v}", "x" * 3_000),
+        ("deliveries", "filter: {orderingKey: $v}", "x" * 3_000),
     ):
-        declared = {"auditLog": "DateTime", "findings": "[String!]", "nights": "Date"}.get(name, "String")
+        declared = {"auditLog": "DateTime", "findings": "[String!]", "nights": "Date", "deliveries": "String!"}.get(
+            name, "String"
+        )
         told = await asker.told(f"query($v: {declared}) {{ {name}(first: 5, {kind}) {_CURSORS} }}", v=value)
         assert "INTERNAL_ERROR" not in json.dumps(told), (name, value, told)
     for currency in ("XXX", "KWD"):
         told = await asker.told(statement, v=currency, c=str(asker.shop.connection.id))
         assert "INVALID_INPUT" in json.dumps(told), told
+
+
+async def test_mutations_that_name_what_cannot_be_are_refused_and_never_break(enter: Enter) -> None:
+    asker, long = await enter(Role.ADMINISTRATOR), "x" * 3_000
+    robot = {"name": "robot", "grants": [{"role": "REQUESTER", "storeCode": long}], "idempotencyKey": a_key()}
+    for field, given, code in (
+        ("tokenCreate", robot, "NOT_FOUND"),
+        ("alertRuleEnd", {"name": long}, "NOT_FOUND"),
+        ("customerTokenCreate", {"may": "SEE", "minutes": 5, "customerTaxId": ""}, "INVALID_INPUT"),
+    ):
+        kind = f"{field[0].upper()}{field[1:]}Input"
+        told = await asker.told(
+            f"mutation M($input: {kind}!) {{ {field}(input: $input) {{ errors {{ ... on Error {{ code }} }} }} }}",
+            input=given,
+        )
+        assert told["data"] == {field: {"errors": [{"code": code}]}}, told
