@@ -44,7 +44,9 @@ class _Way:
         self._payouts = _payouts([*here, *there])
         self._in_files = self._counted_in_files()
         self._places: dict[_Key, range] = {}
-        self.movements = {of: self._placed(keys, undone) for of, keys in self._by_amount().items()}
+        keys_of = self._by_amount()
+        sure = _twice_told(keys_of)
+        self.movements = {of: self._placed(keys, sure[of[1]], undone) for of, keys in keys_of.items()}
         self.counts = {of: sum(one.counts for one in some) for of, some in self.movements.items()}
         self.covered = frozenset[str]()  # kinds all of whose rows others tell
         self.in_doubt = {of for of, some in self.movements.items() if any(one.is_doubtful for one in some)}
@@ -59,6 +61,15 @@ class _Way:
         """Which of its kind's movements of that amount the row is, as the `number`th of its file; None: none."""
         places = self._places.get(self.key(row), range(0))
         return places[number] if number < len(places) else None
+
+    def is_told(self, row: Row, number: int, needed: Mapping[int, int]) -> bool:
+        """Whether the row is one of those that are `needed` of its amount, or other kinds tell its kind's money."""
+        place = self.place_of(row, number)
+        return place is not None and (place < needed[row["amount"]] or kind_of(row) in self.covered)
+
+    def may_be_another(self, row: Row) -> bool:
+        """Whether the row is one of several that may be one."""
+        return (kind_of(row), row["amount"]) in self.in_doubt and kind_of(row) not in self.covered
 
     def _counted_in_files(self) -> dict[_Key, Counter[Any]]:
         found: defaultdict[_Key, Counter[Any]] = defaultdict(Counter)
@@ -75,9 +86,10 @@ class _Way:
             found[key[0], key[1]].append(key)
         return found
 
-    def _placed(self, keys: list[_Key], undone: Sequence[datetime]) -> list[_Movement]:
+    def _placed(self, keys: list[_Key], sure: int, undone: Sequence[datetime]) -> list[_Movement]:
         keys.sort(key=lambda one: (one[2], one[3] or ""))
-        doubtful = {later for one, later in pairwise(keys) if self._may_be_one(one, later, undone)}
+        rest = keys[max(sure - 1, 0) :]
+        doubtful = {later for one, later in pairwise(rest) if self._may_be_one(one, later, undone)}
         made, first = list[_Movement](), 0
         for key in keys:
             times = max(self._in_files[key].values())
@@ -93,6 +105,14 @@ class _Way:
         if None not in (one[3], later[3]) and one[3] != later[3]:
             return False
         return bisect_right(undone, one[2]) >= bisect_left(undone, later[2])
+
+
+def _twice_told(keys_of: Mapping[tuple[str, int], Sequence[_Key]]) -> Mapping[int, int]:
+    """By amount, how many movements two kinds of report tell: those are no rows told again."""
+    told: defaultdict[int, list[int]] = defaultdict(list)
+    for (_, amount), keys in keys_of.items():
+        told[amount].append(len(keys))
+    return {amount: sorted(counts)[-2] if len(counts) > 1 else 0 for amount, counts in told.items()}
 
 
 def _is_settled(row: Row) -> bool:
@@ -139,15 +159,19 @@ class NobodysRows:
         needed = Counter(amount for _, amount in wanted)
         free, doubtful = needed - Counter(one["amount"] for one in way.booked), _in_doubt(way, needed)
         short = self._short() if way is self._back else None
+        counting = {way.key(one) for one in way.booked}
         made: dict[int, RowEffect] = {}
         for row, number in sorted(_numbered(way.here, way), key=lambda one: not _is_settled(one[0])):
-            amount, place = row["amount"], way.place_of(row, number)
-            told = place is not None and (place < needed[amount] or kind_of(row) in way.covered)
+            amount, told = row["amount"], way.is_told(row, number, needed)
             if told and free[amount] > 0:
                 free[amount] -= 1
+                counting.add(way.key(row))
                 made[row["line"]] = RowEffect(way.effect, again=False, doubtful=amount in doubtful, short=short)
             else:
-                made[row["line"]] = RowEffect(Effect.NONE.value, again=not told, otherwise=told)
+                # Of returns that may be one, whichever is read first counts.
+                other = way.effect == BACK and way.may_be_another(row) and way.key(row) not in counting
+                again = not told or other
+                made[row["line"]] = RowEffect(Effect.NONE.value, again=again, otherwise=not again)
         return made
 
     def _short(self) -> int:

@@ -9,7 +9,7 @@ lies between both. Such rows, and those beyond a refund's amount, are in SUSPENS
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import polars as pl
 
@@ -23,7 +23,7 @@ _LEFT, _RETURNED = "SUCCEEDED", "RETURNED"
 _KEYS: Final = ("refund_id", "payment_id", "name")
 _HAS_LEFT: Final = pl.col("state") == _LEFT
 _MOVEMENT: Final = ("effect", "state", "kind", "booked_at", "payout_reference", "amount", *_KEYS)
-_KIND: Final = pl.col("kind").str.to_lowercase()
+_KIND: Final = pl.col("kind").fill_null("").str.to_lowercase()
 
 
 def _by_name() -> pl.Expr:
@@ -261,17 +261,39 @@ def _between(rows: pl.DataFrame, same: pl.DataFrame, moved: pl.DataFrame, passiv
     lines = set[int]()
     for keys in (["refund_id"], ["payment_id", "name"]):
         of = [*keys, "_left"]
-        like = same.drop_nulls(keys).select(*keys, _KIND, _left=_HAS_LEFT, _same="booked_at")
+        at = pl.col("booked_at")
+        like = same.drop_nulls(keys).group_by(*keys, _KIND, _left=_HAS_LEFT).agg(_first=at.min(), _last=at.max())
         mine = rows.drop_nulls(keys).with_columns(_KIND, _left=_HAS_LEFT)
-        both = mine.join(like, on=[*of, "kind"], nulls_equal=True)
+        both = mine.join(like, on=[*of, "kind"])
         if both.is_empty():
             continue
         for others, by in ((moved, of), (passive, [*of, "kind"])):
             undone = others.drop_nulls(keys).select(*keys, _KIND, _left=~_HAS_LEFT, _undone="booked_at")
-            lines |= _undone_between(both.join(undone.select(*by, "_undone"), on=by, nulls_equal=True))
+            lines |= _undone_between(both, undone.select(*by, "_undone"), by)
     return sorted(lines)
 
 
-def _undone_between(told: pl.DataFrame) -> set[int]:
-    first, last = pl.min_horizontal("booked_at", "_same"), pl.max_horizontal("booked_at", "_same")
-    return set(told.filter((pl.col("_undone") > first) & (pl.col("_undone") < last))["line"].to_list())
+def _undone_between(both: pl.DataFrame, undone: pl.DataFrame, by: Sequence[str]) -> set[int]:
+    """Those with one of the `undone` between themselves and the `_first` or the `_last` of the like of them."""
+    if both.is_empty() or undone.is_empty():
+        return set()
+    mine, times, found = both.sort("booked_at"), undone.sort("_undone"), set[int]()
+    for way, is_between in _UNTIL.items():
+        # The next one is as good as any other.
+        told = mine.join_asof(
+            times,
+            left_on="booked_at",
+            right_on="_undone",
+            by=by,
+            strategy=way,
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+        found |= set(told.filter(is_between)["line"].to_list())
+    return found
+
+
+_UNTIL: Final[Mapping[Literal["forward", "backward"], pl.Expr]] = {
+    "forward": pl.col("_undone") < pl.col("_last"),
+    "backward": pl.col("_undone") > pl.col("_first"),
+}
