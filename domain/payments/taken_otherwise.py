@@ -15,6 +15,7 @@ from domain.models import Connection, Payment, ReconciliationRun
 from domain.money import Money
 from domain.payments import external
 from domain.platform.database import execute, rows
+from domain.platform.in_columns import says
 from domain.pse.vocabulary import KnownRefund, Succeeded
 
 _BY_LINE: Final = "amount/"  # begins the finding's fingerprint, and the name of the money goes on
@@ -37,6 +38,8 @@ _AGREED: Final = findings.closing(f"""SELECT f.id, $5::text AS said
 
 async def of_lines(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
     """What the lines of a report tell with another amount than is booked."""
+    if not says(lines, "type", "REFUND"):
+        return []
     named = lines.filter(
         (pl.col("type") == "REFUND")
         & (pl.col("state") == "SUCCEEDED")

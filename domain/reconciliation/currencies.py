@@ -83,6 +83,11 @@ def differ() -> pl.Expr:
     return pl.col("payment_id").is_null() & pl.col("payment_currency").is_not_null()
 
 
+def are_told(lines: pl.DataFrame) -> bool:
+    """Whether any line may `differ`."""
+    return bool((lines["payment_id"].is_null() & lines["payment_currency"].is_not_null()).any())
+
+
 def telling(lines: pl.DataFrame) -> pl.DataFrame:
     """Those of the lines that tell in another currency than the books have it."""
     state, kind = pl.col("state"), pl.col("type")
@@ -107,10 +112,10 @@ def concerned(lines: pl.DataFrame, known: Known) -> Known:
 
 
 def of_lines(
-    connection: Connection, run: ReconciliationRun, name: str, named: pl.DataFrame, known: Sequence[Known]
+    connection: Connection, run: ReconciliationRun, name: str, told: Sequence[pl.DataFrame], known: Sequence[Known]
 ) -> Sequence[Found]:
     """What the lines (`telling`) of the report of that name tell. `known`: `concerned`."""
-    if named.is_empty():
+    if not told or (named := pl.concat(told)).is_empty():
         return []
     each = named.unique(_KEY, keep="first", maintain_order=True)
     rest = named.join(each.head(LINES_MAX), on=_KEY, how="anti", nulls_equal=True)

@@ -15,6 +15,7 @@ from domain.models.settlements import Effect
 from domain.money import Money
 from domain.payments import taken_otherwise
 from domain.platform.database import execute, rows
+from domain.platform.in_columns import is_empty, says
 from domain.pse.expected import Covers
 from domain.reconciliation import (
     back_no_longer,
@@ -59,10 +60,13 @@ async def flag(connection: Connection, run: ReconciliationRun, name: str, effect
     still, found, named = set[str](), list[Found](), list[Known]()
     otherwise_told, unknown_told, corrected = list[pl.DataFrame](), list[pl.DataFrame](), list[pl.DataFrame]()
     for some, known in zip(effects, parts.known(), strict=True):
-        named.append(currencies.concerned(some, known))
-        otherwise_told.append(currencies.telling(some))
-        unknown_told.append(unknown.telling(some))
-        corrected.append(corrections.telling(some))
+        if currencies.are_told(some):
+            named.append(currencies.concerned(some, known))
+            otherwise_told.append(currencies.telling(some))
+        if some["payment_id"].has_nulls():
+            unknown_told.append(unknown.telling(some))
+        if says(some, "type", "CORRECTION"):
+            corrected.append(corrections.telling(some))
         amounts = compare.of_amounts(connection, run, some)
         await findings.renew(amounts)
         found += [
@@ -76,9 +80,9 @@ async def flag(connection: Connection, run: ReconciliationRun, name: str, effect
         if len(found) > _AT_ONCE_MAX:
             still |= await _open(found)
             found = []
-    otherwise = currencies.of_lines(connection, run, name, pl.concat(otherwise_told), named)
-    found += [*unknown.of_lines(connection, run, name, pl.concat(unknown_told)), *otherwise]
-    unexplained = corrections.of_lines(connection, run, name, pl.concat(corrected))
+    otherwise = currencies.of_lines(connection, run, name, otherwise_told, named)
+    found += [*unknown.of_lines(connection, run, name, unknown_told), *otherwise]
+    unexplained = corrections.of_lines(connection, run, name, corrected)
     await findings.renew(unexplained)
     found += unexplained
     still |= await _open(found)
@@ -123,11 +127,11 @@ def _registered_twice(
     connection: Connection, run: ReconciliationRun, effects: pl.DataFrame, payments: pl.DataFrame
 ) -> Sequence[Found]:
     """One payment of the PSE that has two names there (Stripe's pi_ and ch_) and is registered under both."""
+    if is_empty(effects["payment_alias"]) or near.are_apart(payments["known_reference"], effects["payment_alias"]):
+        return []
     other = payments.select(
         other="known_reference", id="payment_id", captured="payment_captured", currency="payment_currency"
     )
-    if near.are_apart(payments["known_reference"], effects["payment_alias"]):
-        return []
     named = effects.lazy().select(one="payment_reference", other="payment_alias").drop_nulls()
     found = (
         named.join(other.lazy(), on="other")

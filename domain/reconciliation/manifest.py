@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import polars as pl
-
 from domain.history import seals
 from domain.models import Connection, ReconciliationRun
 from domain.models import Report as StoredReport
@@ -40,11 +38,12 @@ class Lines:
 
 def counted(effects: Frames) -> Lines:
     """Of lines that were matched now."""
-    refunds = effects.together(
-        lambda some: some.filter(pl.col("type") == "REFUND").select("effect", "refund_id"), _ASKED
-    )
-    matched = refunds.filter(pl.col("effect") == Effect.REFUND.value).height
-    return Lines(reports.totals_of(effects), matched, refunds["refund_id"].null_count())
+    matched = unmatched = 0
+    for some in effects.only(_ASKED):
+        refunds = some["type"] == "REFUND"
+        matched += int((refunds & (some["effect"] == Effect.REFUND.value)).sum())
+        unmatched += some["refund_id"].filter(refunds).null_count()
+    return Lines(reports.totals_of(effects), matched, unmatched)
 
 
 async def lines_of(stored: StoredReport) -> Lines:

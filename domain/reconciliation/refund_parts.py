@@ -14,8 +14,8 @@ from typing import Any, Final
 import polars as pl
 
 from domain.models.settlements import BookedAs, Effect
+from domain.platform.in_columns import says
 from domain.reconciliation.told_rows import HERE, THERE, OneMoney, Row, RowEffect, Rows, Tally, is_booked, kind_of
-from domain.settlements.in_columns import says
 
 _LEFT, _RETURNED = "SUCCEEDED", "RETURNED"
 _KEYS: Final = ("refund_id", "payment_id", "name")

@@ -95,6 +95,8 @@ _ASKED: Final = ("booked_as", "currency", "settled_currency", "payment_id")
 
 
 def _payments(lines: pl.DataFrame) -> pl.DataFrame:
+    if not (lines["settled_currency"] != lines["currency"]).any():
+        return lines[["payment_id"]].clear()
     of_effect, of_ours = pl.col("booked_as") == BookedAs.EFFECT.value, pl.col("payment_id").is_not_null()
     converted = pl.col("settled_currency") != pl.col("currency")
     return lines.filter(of_effect & of_ours & converted).select("payment_id").unique()

@@ -235,20 +235,25 @@ async def _balance(connection: Connection, report: Report, lines: Frames, told: 
 
 def totals_of(lines: Frames) -> dict[str, Any]:
     """Control totals: rows and minor units per effect and currency."""
-    by = ("effect", "currency")
-    each = lines.together(
-        lambda some: some.group_by(by).agg(pl.len().cast(pl.Int64).alias("rows"), _sum()), (*by, "amount")
-    )
-    return {"rows": lines.height, "effects": each.group_by(by).sum().sort(by).to_dicts()}
+    each: dict[tuple[str, str], list[int]] = {}
+    for some in lines.only((*_BY, "amount")):
+        for effect, currency, count, amount in some.group_by(_BY).agg(_TOTALS).iter_rows():
+            total = each.setdefault((effect, currency), [0, 0])
+            total[0], total[1] = total[0] + count, total[1] + amount
+    effects = [
+        {"effect": effect, "currency": currency, "rows": count, "amount": amount}
+        for (effect, currency), (count, amount) in sorted(each.items())
+    ]
+    return {"rows": lines.height, "effects": effects}
 
 
-def _sum() -> pl.Expr:
-    """The amounts added up: of a PSE's payouts and fees, 64 bits may not hold what polars would add up in them."""
-    return pl.col("amount").cast(pl.Int128).sum()
+_BY: Final = ("effect", "currency")
+# Of a PSE's payouts and fees, 64 bits may not hold what polars would add up in them.
+_TOTALS: Final = (pl.len().cast(pl.Int64).alias("rows"), pl.col("amount").cast(pl.Int128).sum())
 
 
 def _kept(lines: pl.DataFrame) -> pl.DataFrame:
-    return lines.select(_KEPT)
+    return lines[list(_KEPT)]
 
 
 async def _insert(report: Report, lines: pl.DataFrame) -> None:
