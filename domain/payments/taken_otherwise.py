@@ -49,6 +49,8 @@ async def of_lines(connection: Connection, run: ReconciliationRun, lines: pl.Dat
         & ~pl.col("again")
     ).with_columns(told=pl.coalesce("reference", "pse_refund_reference"), said=pl.coalesce("taken_told", "amount"))
     booked = await _booked([UUID(one) for one in named["payment_id"].unique()])
+    if not booked:
+        return []
     payments = {one.id: one for one in await Payment.filter(id__in=list({payment for payment, _ in booked}))}
     found = []
     for row in named.iter_rows(named=True):

@@ -144,14 +144,18 @@ async def close(connection: Connection) -> None:
     await execute(_GONE, connection.merchant_id, connection.id, GONE)
 
 
-async def proven_since(connection: Connection) -> None:
-    """Open again what a person has resolved before another report proved the same: one movement may be told twice."""
-    for row in await rows(_PROVEN_OF_ALL, connection.merchant_id, connection.id):
+async def proven_since(connection: Connection) -> bool:
+    """Open again what a person has resolved before another report proved the same: one movement may be told twice.
+    Whether there is any.
+    """
+    found = await rows(_PROVEN_OF_ALL, connection.merchant_id, connection.id)
+    for row in found:
         async with transaction():
             finding, payment = await reopen.lock(row["id"])
             if finding.resolved_at is not None:
                 why = f"{row['name']} proves {row['what']}: it may be the same money."
                 await reopen.reopen(finding, payment, why, reopen.BOOKS)
+    return bool(found)
 
 
 def _with_refund(lines: pl.DataFrame, known: Sequence[Known]) -> pl.DataFrame:

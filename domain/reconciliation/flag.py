@@ -22,7 +22,6 @@ from domain.reconciliation import (
     compare,
     corrections,
     currencies,
-    expected,
     near,
     no_longer,
     proven,
@@ -30,6 +29,7 @@ from domain.reconciliation import (
     unknown,
     unproven,
 )
+from domain.reconciliation.expected import Awaited
 from domain.reconciliation.known import Known
 from domain.reconciliation.parts import LineParts
 from domain.refunds import returned
@@ -43,7 +43,11 @@ _LET_IT_BE_TOLD: Final = (
 )
 _AWAITED_DAYS_MAX: Final = 200
 _ROWS: Final = (FindingKind.DUPLICATE_LINE, FindingKind.DUPLICATE_REFUND, FindingKind.UNCLEAR_LINE)
-_CLOSED: Final = (FindingKind.AMOUNT_MISMATCH, FindingKind.MISSING_IN_LEDGER, FindingKind.MISSING_IN_REPORT, *_ROWS)
+_CLOSED: Final = (
+    *(FindingKind.AMOUNT_MISMATCH, FindingKind.MISSING_IN_LEDGER, FindingKind.MISSING_IN_REPORT, *_ROWS),
+    *(FindingKind.CURRENCY_MISMATCH, FindingKind.ADJUSTMENT_UNEXPLAINED, FindingKind.RETURNED),
+    FindingKind.UNKNOWN_LINE,
+)
 _AT_ONCE_MAX: Final = 20_000  # findings in memory
 # Of a refund `r`: whether a line in force proves that it left, and whether one proves that it came back.
 _LEFT: Final = (
@@ -115,11 +119,14 @@ async def close(connection: Connection, name: str) -> None:
         await _resolve_returns(connection)
         await proven.found_again(connection)
         await unproven.close(connection)
-    await currencies.proven_since(connection)
-    await currencies.close(connection)
-    await corrections.close(connection)
+    if await currencies.proven_since(connection) or FindingKind.CURRENCY_MISMATCH in opened:
+        await currencies.close(connection)
+    if FindingKind.ADJUSTMENT_UNEXPLAINED in opened:
+        await corrections.close(connection)
     await returned.flag(connection)
-    await suspended.flag(connection)
+    if FindingKind.RETURNED in opened:
+        await returned.close(connection)
+    await suspended.flag(connection, any_open=FindingKind.UNKNOWN_LINE in opened)
     await differences.paid_out(connection)
 
 
@@ -158,14 +165,14 @@ def _registered_twice(
 
 
 async def flag_missing(
-    connection: Connection, run: ReconciliationRun, fetched_at: datetime, *, report: bool = True
+    connection: Connection, run: ReconciliationRun, awaited: Awaited, fetched_at: datetime, *, report: bool = True
 ) -> None:
     """Open what no report proves that should, by `fetched_at` (UTC); the night's findings get their run.
 
     Only what is overdue by the PSE's own calendar and lag: expected is not missing. `report`: whether the run has one;
     without, what a report that is still awaited may tell is not missing either.
     """
-    told = await _told_until(connection, run, fetched_at, report=report)
+    told = _told_until(run, awaited, fetched_at, report=report)
     if told is not None:
         await findings.open_findings(await _missing_in_report(connection, run, fetched_at, told))
         returns = await _missing_returns(connection, run, fetched_at, told)
@@ -180,11 +187,8 @@ async def flag_missing(
     )
 
 
-async def _told_until(
-    connection: Connection, run: ReconciliationRun, fetched_at: datetime, *, report: bool
-) -> date | None:
+def _told_until(run: ReconciliationRun, awaited: Awaited, fetched_at: datetime, *, report: bool) -> date | None:
     """The last day of which every line should have been read by now; None: there is none, or nothing is known."""
-    awaited = await expected.of(connection)
     last = run.business_date
     if not report and awaited.covers is Covers.PERIOD:
         # It brings what was settled since the one before: those of which no report is due yet may tell of anything.

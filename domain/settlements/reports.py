@@ -100,6 +100,9 @@ class _Voided:
     moved: Moved
 
 
+_NOTHING_VOIDED: Final = _Voided(frozenset(), {})
+
+
 async def valid_report(connection: Connection, name: str) -> Report | None:
     """The report of that name that nothing has superseded, without its content; None: there is none."""
     return await Report.filter(connection_id=connection.id, name=name, superseded_at=None).only(*_SAYS).first()
@@ -188,7 +191,7 @@ async def store(
     )
     await pieces.store(report_id, packed)
     given = await _void_given(connection, report_id, giving)
-    plain = await _void("id = ANY($1::bigint[])", [list(given_up)])
+    plain = await _void("id = ANY($1::bigint[])", [list(given_up)]) if given_up else _NOTHING_VOIDED
     if lines.height > FEW:
         for one in copied:
             await held.arrive(report.id, one)
@@ -211,7 +214,9 @@ async def store(
         ]
     )
     await ledger.post(await balances.openings(connection, report_id, business_date, request_id))
-    await ledger.post(await differences.postings(connection, report_id, business_date, lines, request_id))
+    voided = old is not None or bool(given.reports | plain.reports | orphans.reports)
+    changed = await differences.postings(connection, report_id, business_date, lines, request_id, voided=voided)
+    await ledger.post(changed)
     return report
 
 
@@ -281,7 +286,7 @@ async def _void(condition: str, values: Sequence[Any]) -> _Voided:
     )
     concerned = [row["report_id"] for row in found]
     if not concerned:
-        return _Voided(frozenset(), {})
+        return _NOTHING_VOIDED
     before = await batches.stored(concerned)
     await execute(f"UPDATE settlement_lines SET voided_at = now() WHERE voided_at IS NULL AND {condition}", *values)  # noqa: S608
     return _Voided(frozenset(concerned), added(before, undone(await batches.stored(concerned))))
@@ -289,7 +294,7 @@ async def _void(condition: str, values: Sequence[Any]) -> _Voided:
 
 async def _void_given(connection: Connection, report_id: UUID, giving: pl.DataFrame) -> _Voided:
     if giving.is_empty():  # so are most reports
-        return _Voided(frozenset(), {})
+        return _NOTHING_VOIDED
     values = [connection.id, giving["refund_id"].to_list(), giving["kind"].to_list(), report_id]
     return await _void(own_lines.GIVEN, values)
 
