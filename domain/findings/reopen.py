@@ -103,7 +103,8 @@ async def lines_moved(connection_id: UUID) -> None:
 
     Inside the caller's transaction, which has the connection's reports.
     """
-    resolved = await Finding.filter(id__in=[row["id"] for row in await rows(_NOBODYS, connection_id, told_money.KINDS)])
+    nobodys = [row["id"] for row in await rows(_NOBODYS, connection_id, told_money.KINDS)]
+    resolved = await Finding.filter(id__in=nobodys) if nobodys else []
     ids = [one.id for one in resolved if told_money.is_told(one)]
     there = await told_money.of_findings(ids)
     for finding_id in sorted(ids):

@@ -9,6 +9,7 @@ from domain.models import Connection
 from domain.models.settlements import Effect
 from domain.payments.chargeback_facts import TYPES
 from domain.platform.database import rows
+from domain.platform.in_columns import says
 
 _PROVEN_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     **dict.fromkeys(("report_id", "payment_id", "type", "reference"), pl.String),
@@ -28,6 +29,8 @@ async def proven_elsewhere(
 
     `given_up`: ids of lines that say nothing any more when these lines are stored.
     """
+    if not says(lines, "type", *TYPES):  # so are most reports: nobody disputes
+        return pl.DataFrame(schema=_PROVEN_SCHEMA)
     concerned = lines.filter(pl.col("type").is_in(TYPES))["payment_id"].drop_nulls().unique().to_list()
     found = await rows(
         "SELECT r.id::text AS report_id, l.payment_id::text AS payment_id, l.type, l.reference, l.amount, l.kind, "
@@ -48,7 +51,7 @@ async def proven_elsewhere(
 def with_effects(lines: pl.DataFrame, elsewhere: pl.DataFrame) -> pl.DataFrame:
     """The lines with the effect of their chargebacks: what another report has proven is not proven again."""
     moved = pl.col("type").is_in(TYPES) & (pl.col("state") == "SUCCEEDED") & pl.col("payment_id").is_not_null()
-    if lines.filter(moved).is_empty():
+    if not says(lines, "type", *TYPES) or lines.filter(moved).is_empty():
         return lines
     proven = elsewhere.filter(pl.col("effect") != Effect.NONE.value)
     named = proven.filter(pl.col("reference").is_not_null()).select("payment_id", "type", "reference").unique()

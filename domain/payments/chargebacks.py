@@ -21,6 +21,7 @@ from domain.payments.chargeback_facts import TYPES, Fact, booked_of, told_by_not
 from domain.payments.chargeback_findings import EARLY, LOST, UNBOOKED
 from domain.payments.refundable import left_of
 from domain.platform.database import execute, rows, transaction
+from domain.platform.in_columns import says
 from domain.pse.vocabulary import ChargedBack
 
 _GONE: Final = "A revised report tells of it no longer"
@@ -122,6 +123,8 @@ TOLD_BY: Final = ("type", "payment_id")
 
 def telling(lines: pl.DataFrame) -> pl.DataFrame:
     """Those of a report's lines that tell of chargebacks, by the payment."""
+    if not says(lines, "type", *TYPES):
+        return lines[["payment_id"]].clear()
     return lines.filter(pl.col("type").is_in(TYPES)).select("payment_id").drop_nulls().unique()
 
 

@@ -15,6 +15,7 @@ from domain.models import Connection, Payment, ReconciliationRun
 from domain.money import Money
 from domain.payments import external
 from domain.platform.database import execute, rows
+from domain.platform.in_columns import says
 from domain.pse.vocabulary import KnownRefund, Succeeded
 
 _BY_LINE: Final = "amount/"  # begins the finding's fingerprint, and the name of the money goes on
@@ -40,6 +41,8 @@ _AGREED: Final = findings.closing(f"""SELECT f.id, $5::text AS said
 
 async def of_lines(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
     """What the lines of a report tell with another amount than is booked."""
+    if not says(lines, "type", "REFUND"):
+        return []
     named = lines.filter(
         (pl.col("type") == "REFUND")
         & (pl.col("state") == "SUCCEEDED")
@@ -49,6 +52,8 @@ async def of_lines(connection: Connection, run: ReconciliationRun, lines: pl.Dat
         & ~pl.col("again")
     ).with_columns(told=pl.coalesce("reference", "pse_refund_reference"), said=pl.coalesce("taken_told", "amount"))
     booked = await _booked([UUID(one) for one in named["payment_id"].unique()])
+    if not booked:
+        return []
     payments = {one.id: one for one in await Payment.filter(id__in=list({payment for payment, _ in booked}))}
     found = []
     for row in named.iter_rows(named=True):

@@ -8,6 +8,8 @@ from typing import Final
 
 import polars as pl
 
+from domain.platform.in_columns import says
+
 _PART = ["payment_id", "_part"]
 _EQUAL = ["payment_id", "amount"]
 _NEEDED = [
@@ -20,16 +22,15 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     """The lines with `capture` (CAPTURE or NONE; null for what is no capture), `capture_again` (a part that this
     report has told before) and `capture_told` (minor units: what the reports say was captured, if this one adds to it).
     """
-    capture = (pl.col("type") == "CAPTURE") & (pl.col("state") == "SUCCEEDED") & pl.col("payment_id").is_not_null()
+    if not says(lines, "type", "CAPTURE"):
+        return lines.with_columns(_NO_CAPTURE)
     # In memory, as wherever a frame is: polars' own choice begins threads for a few lines, and more memory for many.
-    captures = lines.lazy().filter(capture.fill_null(value=False)).select(_NEEDED).collect(engine="in-memory")
+    captures = lines.lazy().filter(_IS_CAPTURE).select(_NEEDED).collect(engine="in-memory")
     if captures.is_empty():
-        return lines.with_columns(
-            capture=pl.lit(None, pl.String), capture_again=pl.lit(None, pl.Boolean), capture_told=pl.lit(None, pl.Int64)
-        )
-    told = settled.filter(pl.col("type") == "CAPTURE")
+        return lines.with_columns(_NO_CAPTURE)
+    told = settled.filter(pl.col("type") == "CAPTURE") if says(settled, "type", "CAPTURE") else settled.clear()
     if told.is_empty() and captures["payment_id"].n_unique() == captures.height:  # so it is in most reports
-        return lines.with_columns(pl.when(capture).then(one).alias(name) for name, one in _PROVEN.items())
+        return lines.with_columns(_ALL_PROVEN)
     alone = pl.col("payment_id").is_unique()
     once = (
         captures.filter(alone)
@@ -43,7 +44,18 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     return lines.with_columns(made.drop("line"))
 
 
+_IS_CAPTURE: Final = (
+    (pl.col("type") == "CAPTURE") & (pl.col("state") == "SUCCEEDED") & pl.col("payment_id").is_not_null()
+).fill_null(value=False)
+_NO_CAPTURE: Final = (
+    pl.lit(None, pl.String).alias("capture"),
+    pl.lit(None, pl.Boolean).alias("capture_again"),
+    pl.lit(None, pl.Int64).alias("capture_told"),
+)
 _PROVEN: Final = {"capture": pl.lit("CAPTURE"), "capture_again": pl.lit(value=False), "capture_told": pl.col("amount")}
+
+
+_ALL_PROVEN: Final = tuple(pl.when(_IS_CAPTURE).then(one).alias(name) for name, one in _PROVEN.items())
 
 
 def _whole(captures: pl.DataFrame) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, ReconciliationRun
 from domain.money import EXPONENTS, MINOR_UNITS_MAX, Money
 from domain.platform.database import execute
+from domain.platform.in_columns import is_empty
 from domain.settlements import converted, fees
 from domain.settlements.converted import OffRate
 from domain.settlements.fees import Differing
@@ -32,10 +33,10 @@ async def fee_findings(connection: Connection, run: ReconciliationRun, report_na
     `lines`: as they were stored; where none tells a fee or another currency, nothing is asked.
     """
     found: list[Found] = []
-    told = lines.together(_told, ("settled_fee", "settled_currency", "currency"))
-    if told["fees"].any():
+    told = [_told(some) for some in lines.only(("settled_fee", "settled_currency", "currency"))]
+    if any(fees for fees, _ in told):
         found += [_fee(connection, run, report_name, one) for one in await fees.differing(connection.id, report_name)]
-    if told["converted"].any():
+    if any(other for _, other in told):
         await converted.keep(connection.id, report_name, RECONCILIATION)
         off = await converted.off_reference(connection.id, report_name)
         found += [_rate(connection, run, report_name, one) for one in off]
@@ -47,10 +48,10 @@ async def fee_findings(connection: Connection, run: ReconciliationRun, report_na
     await execute(_CLOSE, connection.merchant_id, connection.id, report_name, still, AGREES)
 
 
-def _told(lines: pl.DataFrame) -> pl.DataFrame:
+def _told(lines: pl.DataFrame) -> tuple[bool, bool]:
     """Whether a line tells a fee, and whether one was settled in another currency than it is in."""
-    other = (pl.col("settled_currency") != pl.col("currency")).fill_null(value=False)
-    return lines.select(fees=pl.col("settled_fee").is_not_null().any(), converted=other.any())
+    other = lines["settled_currency"] != lines["currency"]
+    return not is_empty(lines["settled_fee"]), bool(other.any())
 
 
 def _fee(connection: Connection, run: ReconciliationRun, name: str, one: Differing) -> Found:

@@ -11,6 +11,7 @@ from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, ReconciliationRun
 from domain.models.settlements import Effect
 from domain.money import Money
+from domain.platform.in_columns import is_empty, says
 
 Line = dict[str, Any]  # a line with the columns of domain/reconciliation/match
 # What `agreed` looks at.
@@ -50,14 +51,23 @@ def of_amounts(connection: Connection, run: ReconciliationRun, lines: pl.DataFra
     """Refunds that the report has with another amount, payments of which reports tell another sum of captures, and
     what came back with another amount than had left.
     """
-    refunds = lines.filter(pl.col("refund_told") != pl.col("refund_amount")).unique("refund_id", keep="first")
-    payments = lines.filter(pl.col("capture_told") != pl.col("payment_captured")).unique("payment_id", keep="first")
-    back = lines.filter(~pl.col("again") & (pl.col("amount") != pl.col("came_of")))
+    differ = lines.filter(_DIFFER)
+    if differ.is_empty():  # so it is where report and books agree
+        return []
+    refunds = differ.filter(_OTHER_REFUND).unique("refund_id", keep="first", maintain_order=True)
+    payments = differ.filter(_OTHER_CAPTURE).unique("payment_id", keep="first", maintain_order=True)
+    back = differ.filter(_OTHER_RETURN)
     return [
         *(_amount(connection, run, line, "payment") for line in payments.sort("line").iter_rows(named=True)),
         *(_amount(connection, run, line, "refund") for line in refunds.sort("line").iter_rows(named=True)),
         *(_came_back(connection, run, line) for line in back.iter_rows(named=True)),
     ]
+
+
+_OTHER_REFUND: Final = pl.col("refund_told") != pl.col("refund_amount")
+_OTHER_CAPTURE: Final = pl.col("capture_told") != pl.col("payment_captured")
+_OTHER_RETURN: Final = ~pl.col("again") & (pl.col("amount") != pl.col("came_of"))
+_DIFFER: Final = pl.any_horizontal(one.fill_null(value=False) for one in (_OTHER_REFUND, _OTHER_CAPTURE, _OTHER_RETURN))
 
 
 def _amount(connection: Connection, run: ReconciliationRun, line: Line, noun: str) -> Found:
@@ -101,6 +111,8 @@ def duplicates(connection: Connection, run: ReconciliationRun, lines: pl.DataFra
     """Lines that tell once more what the same report has told before; by two names of the PSE's, be it in two reports
     of one kind, a refund left twice.
     """
+    if not lines["again"].any():
+        return []
     first = lines.lazy().filter(~pl.col("again") & (pl.col("effect") == Effect.REFUND.value)).drop_nulls("refund_id")
     names = first.select("refund_id", _first="pse_refund_reference").unique("refund_id").collect(engine="in-memory")
     again = lines.filter("again").join(names, on="refund_id", how="left", maintain_order="left")
@@ -173,6 +185,8 @@ def _of_repeated(line: Line) -> str:
 
 def unclear(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
     """Money that came back, and of which it is not known what it was."""
+    if is_empty(lines["unclear"]):
+        return []
     return [
         _found(
             FindingKind.UNCLEAR_LINE,
@@ -223,6 +237,8 @@ def _name(line: Line) -> str:
 
 def vat_reversals(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
     """Refunds that are proven, and whose VAT has not been taken back."""
+    if not says(lines, "effect", Effect.REFUND.value):
+        return []
     left = (pl.col("effect") == Effect.REFUND.value) & (pl.col("refund_state") != "RETURNED")
     taxed = lines.filter(left & (pl.col("refund_tax") > 0))
     return [

@@ -35,10 +35,14 @@ def telling(lines: pl.DataFrame) -> pl.DataFrame:
     return lines.filter(unexplained).with_columns(pl.col("kind").fill_null("")).select("line", *_BY, _main=main)
 
 
-def of_lines(connection: Connection, run: ReconciliationRun, name: str, told: pl.DataFrame) -> Sequence[Found]:
+def of_lines(
+    connection: Connection, run: ReconciliationRun, name: str, told: Sequence[pl.DataFrame]
+) -> Sequence[Found]:
     """What the lines (`telling`) of the report of that name say."""
+    if not told:
+        return []
     found = []
-    for (word, currency), some in told.sort("line").group_by(_BY, maintain_order=True):
+    for (word, currency), some in pl.concat(told).sort("line").group_by(_BY, maintain_order=True):
         moved = batches.rounded(batches.minor_units(Decimal(some["_main"].sum()), str(currency)))
         if moved != 0:
             found.append(_found(connection, run, name, (str(word), str(currency)), moved, some))

@@ -83,6 +83,11 @@ def differ() -> pl.Expr:
     return pl.col("payment_id").is_null() & pl.col("payment_currency").is_not_null()
 
 
+def are_told(lines: pl.DataFrame) -> bool:
+    """Whether any line may `differ`."""
+    return bool((lines["payment_id"].is_null() & lines["payment_currency"].is_not_null()).any())
+
+
 def telling(lines: pl.DataFrame) -> pl.DataFrame:
     """Those of the lines that tell in another currency than the books have it."""
     state, kind = pl.col("state"), pl.col("type")
@@ -107,10 +112,10 @@ def concerned(lines: pl.DataFrame, known: Known) -> Known:
 
 
 def of_lines(
-    connection: Connection, run: ReconciliationRun, name: str, named: pl.DataFrame, known: Sequence[Known]
+    connection: Connection, run: ReconciliationRun, name: str, told: Sequence[pl.DataFrame], known: Sequence[Known]
 ) -> Sequence[Found]:
     """What the lines (`telling`) of the report of that name tell. `known`: `concerned`."""
-    if named.is_empty():
+    if not told or (named := pl.concat(told)).is_empty():
         return []
     each = named.unique(_KEY, keep="first", maintain_order=True)
     rest = named.join(each.head(LINES_MAX), on=_KEY, how="anti", nulls_equal=True)
@@ -139,14 +144,18 @@ async def close(connection: Connection) -> None:
     await execute(_GONE, connection.merchant_id, connection.id, GONE)
 
 
-async def proven_since(connection: Connection) -> None:
-    """Open again what a person has resolved before another report proved the same: one movement may be told twice."""
-    for row in await rows(_PROVEN_OF_ALL, connection.merchant_id, connection.id):
+async def proven_since(connection: Connection) -> bool:
+    """Open again what a person has resolved before another report proved the same: one movement may be told twice.
+    Whether there is any.
+    """
+    found = await rows(_PROVEN_OF_ALL, connection.merchant_id, connection.id)
+    for row in found:
         async with transaction():
             finding, payment = await reopen.lock(row["id"])
             if finding.resolved_at is not None:
                 why = f"{row['name']} proves {row['what']}: it may be the same money."
                 await reopen.reopen(finding, payment, why, reopen.BOOKS)
+    return bool(found)
 
 
 def _with_refund(lines: pl.DataFrame, known: Sequence[Known]) -> pl.DataFrame:

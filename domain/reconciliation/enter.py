@@ -16,6 +16,7 @@ from domain.models.settlements import Effect
 from domain.money import Money
 from domain.payments import external, in_rows, unnamed
 from domain.platform import bell
+from domain.platform.in_columns import is_empty, says
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import Accepted, Declined, KnownRefund, Outcome, Returned, Succeeded
 from domain.reconciliation import compare, still_gone
@@ -23,7 +24,6 @@ from domain.refunds import learned, schedule
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from domain.refunds.states import AT_THE_PSE
-from domain.settlements.in_columns import is_empty, says
 
 _AT_THE_PSE: Final = [state.value for state in AT_THE_PSE]
 _ENDED_UNPAID: Final = ("FAILED", "REJECTED", "CANCELED", "EXPIRED", "AWAITING_APPROVAL", "AWAITING_DESTINATION")

@@ -15,13 +15,13 @@ from domain.models.settlements import Effect
 from domain.money import Money
 from domain.payments import taken_otherwise
 from domain.platform.database import execute, rows
+from domain.platform.in_columns import is_empty, says
 from domain.pse.expected import Covers
 from domain.reconciliation import (
     back_no_longer,
     compare,
     corrections,
     currencies,
-    expected,
     near,
     no_longer,
     proven,
@@ -29,6 +29,7 @@ from domain.reconciliation import (
     unknown,
     unproven,
 )
+from domain.reconciliation.expected import Awaited
 from domain.reconciliation.known import Known
 from domain.reconciliation.parts import LineParts
 from domain.refunds import returned
@@ -42,7 +43,11 @@ _LET_IT_BE_TOLD: Final = (
 )
 _AWAITED_DAYS_MAX: Final = 200
 _ROWS: Final = (FindingKind.DUPLICATE_LINE, FindingKind.DUPLICATE_REFUND, FindingKind.UNCLEAR_LINE)
-_CLOSED: Final = (FindingKind.AMOUNT_MISMATCH, FindingKind.MISSING_IN_LEDGER, FindingKind.MISSING_IN_REPORT, *_ROWS)
+_CLOSED: Final = (
+    *(FindingKind.AMOUNT_MISMATCH, FindingKind.MISSING_IN_LEDGER, FindingKind.MISSING_IN_REPORT, *_ROWS),
+    *(FindingKind.CURRENCY_MISMATCH, FindingKind.ADJUSTMENT_UNEXPLAINED, FindingKind.RETURNED),
+    FindingKind.UNKNOWN_LINE,
+)
 _AT_ONCE_MAX: Final = 20_000  # findings in memory
 # Of a refund `r`: whether a line in force proves that it left, and whether one proves that it came back.
 _LEFT: Final = (
@@ -59,10 +64,13 @@ async def flag(connection: Connection, run: ReconciliationRun, name: str, effect
     still, found, named = set[str](), list[Found](), list[Known]()
     otherwise_told, unknown_told, corrected = list[pl.DataFrame](), list[pl.DataFrame](), list[pl.DataFrame]()
     for some, known in zip(effects, parts.known(), strict=True):
-        named.append(currencies.concerned(some, known))
-        otherwise_told.append(currencies.telling(some))
-        unknown_told.append(unknown.telling(some))
-        corrected.append(corrections.telling(some))
+        if currencies.are_told(some):
+            named.append(currencies.concerned(some, known))
+            otherwise_told.append(currencies.telling(some))
+        if some["payment_id"].has_nulls():
+            unknown_told.append(unknown.telling(some))
+        if says(some, "type", "CORRECTION"):
+            corrected.append(corrections.telling(some))
         amounts = compare.of_amounts(connection, run, some)
         await findings.renew(amounts)
         found += [
@@ -77,9 +85,9 @@ async def flag(connection: Connection, run: ReconciliationRun, name: str, effect
         if len(found) > _AT_ONCE_MAX:
             still |= await _open(found)
             found = []
-    otherwise = currencies.of_lines(connection, run, name, pl.concat(otherwise_told), named)
-    found += [*unknown.of_lines(connection, run, name, pl.concat(unknown_told)), *otherwise]
-    unexplained = corrections.of_lines(connection, run, name, pl.concat(corrected))
+    otherwise = currencies.of_lines(connection, run, name, otherwise_told, named)
+    found += [*unknown.of_lines(connection, run, name, unknown_told), *otherwise]
+    unexplained = corrections.of_lines(connection, run, name, corrected)
     await findings.renew(unexplained)
     found += unexplained
     still |= await _open(found)
@@ -112,11 +120,14 @@ async def close(connection: Connection, name: str) -> None:
         await _resolve_returns(connection)
         await proven.found_again(connection)
         await unproven.close(connection)
-    await currencies.proven_since(connection)
-    await currencies.close(connection)
-    await corrections.close(connection)
+    if await currencies.proven_since(connection) or FindingKind.CURRENCY_MISMATCH in opened:
+        await currencies.close(connection)
+    if FindingKind.ADJUSTMENT_UNEXPLAINED in opened:
+        await corrections.close(connection)
     await returned.flag(connection)
-    await suspended.flag(connection)
+    if FindingKind.RETURNED in opened:
+        await returned.close(connection)
+    await suspended.flag(connection, any_open=FindingKind.UNKNOWN_LINE in opened)
     await differences.paid_out(connection)
 
 
@@ -124,11 +135,11 @@ def _registered_twice(
     connection: Connection, run: ReconciliationRun, effects: pl.DataFrame, payments: pl.DataFrame
 ) -> Sequence[Found]:
     """One payment of the PSE that has two names there (Stripe's pi_ and ch_) and is registered under both."""
+    if is_empty(effects["payment_alias"]) or near.are_apart(payments["known_reference"], effects["payment_alias"]):
+        return []
     other = payments.select(
         other="known_reference", id="payment_id", captured="payment_captured", currency="payment_currency"
     )
-    if near.are_apart(payments["known_reference"], effects["payment_alias"]):
-        return []
     named = effects.lazy().select(one="payment_reference", other="payment_alias").drop_nulls()
     found = (
         named.join(other.lazy(), on="other")
@@ -155,14 +166,14 @@ def _registered_twice(
 
 
 async def flag_missing(
-    connection: Connection, run: ReconciliationRun, fetched_at: datetime, *, report: bool = True
+    connection: Connection, run: ReconciliationRun, awaited: Awaited, fetched_at: datetime, *, report: bool = True
 ) -> None:
     """Open what no report proves that should, by `fetched_at` (UTC); the night's findings get their run.
 
     Only what is overdue by the PSE's own calendar and lag: expected is not missing. `report`: whether the run has one;
     without, what a report that is still awaited may tell is not missing either.
     """
-    told = await _told_until(connection, run, fetched_at, report=report)
+    told = _told_until(run, awaited, fetched_at, report=report)
     if told is not None:
         await findings.open_findings(await _missing_in_report(connection, run, fetched_at, told))
         returns = await _missing_returns(connection, run, fetched_at, told)
@@ -177,11 +188,8 @@ async def flag_missing(
     )
 
 
-async def _told_until(
-    connection: Connection, run: ReconciliationRun, fetched_at: datetime, *, report: bool
-) -> date | None:
+def _told_until(run: ReconciliationRun, awaited: Awaited, fetched_at: datetime, *, report: bool) -> date | None:
     """The last day of which every line should have been read by now; None: there is none, or nothing is known."""
-    awaited = await expected.of(connection)
     last = run.business_date
     if not report and awaited.covers is Covers.PERIOD:
         # It brings what was settled since the one before: those of which no report is due yet may tell of anything.

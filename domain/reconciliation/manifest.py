@@ -6,10 +6,9 @@ them all, each with the number of the run that read it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Any, Final
-
-import polars as pl
+from zoneinfo import ZoneInfo
 
 from domain.history import seals
 from domain.models import Connection, ReconciliationRun
@@ -19,8 +18,8 @@ from domain.platform.database import rows
 from domain.pse.connector import Connector
 from domain.pse.registry import connector
 from domain.pse.reporting import ReadReport, ReportFile
-from domain.pse.vocabulary import Period
-from domain.reconciliation import expected, progress
+from domain.reconciliation import progress
+from domain.reconciliation.expected import Awaited
 from domain.settlements import pieces, reports
 from domain.settlements.frames import Frames
 
@@ -40,11 +39,12 @@ class Lines:
 
 def counted(effects: Frames) -> Lines:
     """Of lines that were matched now."""
-    refunds = effects.together(
-        lambda some: some.filter(pl.col("type") == "REFUND").select("effect", "refund_id"), _ASKED
-    )
-    matched = refunds.filter(pl.col("effect") == Effect.REFUND.value).height
-    return Lines(reports.totals_of(effects), matched, refunds["refund_id"].null_count())
+    matched = unmatched = 0
+    for some in effects.only(_ASKED):
+        refunds = some["type"] == "REFUND"
+        matched += int((refunds & (some["effect"] == Effect.REFUND.value)).sum())
+        unmatched += some["refund_id"].filter(refunds).null_count()
+    return Lines(reports.totals_of(effects), matched, unmatched)
 
 
 async def lines_of(stored: StoredReport) -> Lines:
@@ -83,22 +83,25 @@ def proof_of(report: ReadReport) -> tuple[str, str]:
 
 
 async def of_run(
-    connection: Connection, run: ReconciliationRun, read: Sequence[Entry], period: Period, at: datetime
+    connection: Connection, run: ReconciliationRun, read: Sequence[Entry], awaited: Awaited, at: datetime
 ) -> Entry:
-    """The manifest of a run that has `read` these at `at` (UTC), beside what earlier runs of its date have."""
+    """The manifest of a run that has `read` these at `at` (UTC), beside what earlier runs of its date have.
+
+    `awaited`: what is expected of the connection.
+    """
     wire = connector(connection.pse)
     files = [*(await _earlier(run, read)), *({**one, "run": run.times} for one in read)]
     entered = entered_of(files)
     return {
         "files": files,
         "completeness": "; ".join(sorted({file["completeness"] for file in entered})) if files else _nothing(wire),
-        "not_ended": _not_ended(run, period, at),
+        "not_ended": _not_ended(run, awaited.zone, at),
         "matched_refunds": sum(file["matched_refunds"] for file in entered),
         "unmatched_refunds": sum(file["unmatched_refunds"] for file in entered),
         # Kept with the night's files, the chain's head shows a chain that is cut afterwards.
         "chain": (await seals.head(connection.merchant_id)).told(),
         "rules": {method: f"{able.source}, {able.as_of}" for method, able in wire.capabilities.items()},
-        **(await expected.of(connection)).told(),
+        **awaited.told(),
         **progress.speed_of(run, sum(one["totals"]["rows"] for one in entered_of(read))),
     }
 
@@ -126,7 +129,7 @@ async def _earlier(run: ReconciliationRun, read: Sequence[Entry]) -> list[Entry]
     return [file for file in files if file["name"] not in names]
 
 
-def _not_ended(run: ReconciliationRun, period: Period, at: datetime) -> str | None:
-    if at >= period.end:
+def _not_ended(run: ReconciliationRun, zone: ZoneInfo, at: datetime) -> str | None:
+    if at >= datetime.combine(run.business_date + timedelta(days=1), time.min, zone):
         return None
-    return f"{run.business_date} had not ended in {period.zone} when this was read, at {at:%Y-%m-%d %H:%M} UTC"
+    return f"{run.business_date} had not ended in {zone.key} when this was read, at {at:%Y-%m-%d %H:%M} UTC"

@@ -13,9 +13,9 @@ from typing import Final
 import polars as pl
 
 from domain.models.settlements import Effect
+from domain.platform.in_columns import is_empty, says
 from domain.reconciliation import captures, nameless, refund_parts
 from domain.settlements import own_lines
-from domain.settlements.in_columns import is_empty, says
 
 PAYMENT_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "known_reference": pl.String,
@@ -73,7 +73,7 @@ def match(
     ordered = lines if lines["line"].is_sorted() else lines.sort("line")
     placed = captures.place(_with_payment(ordered, payments), settled)
     # All else is no refund's: most lines of most reports.
-    moved = settled.filter(~_BESIDE)
+    moved = settled if settled.is_empty() else settled.filter(~_BESIDE)
     return _beside(placed, _with_refund(placed.filter(pl.col("type") == "REFUND"), refunds, moved, suspense))
 
 

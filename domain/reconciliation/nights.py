@@ -200,8 +200,9 @@ async def one_at_a_time(connection: Connection) -> AsyncIterator[None]:
         return
     async with current().acquire_connection() as raw:
         try:
-            await raw.execute("SET lock_timeout = 0; SET statement_timeout = 0")
-            await raw.execute("SELECT pg_advisory_lock(hashtextextended($1, 1))", str(connection.id))
+            # In one message, as all that has no parameters; the name is an id's, which says nothing to SQL.
+            lock = f"SELECT pg_advisory_lock({_lock_of(connection)})"
+            await raw.execute(f"SET lock_timeout = 0; SET statement_timeout = 0; {lock}")
             before = _turn.set(mine)
             try:
                 yield
@@ -211,11 +212,15 @@ async def one_at_a_time(connection: Connection) -> AsyncIterator[None]:
             await _let_go(raw, connection)
 
 
+def _lock_of(connection: Connection) -> str:
+    return f"hashtextextended('{connection.id}', 1)"
+
+
 async def _let_go(raw: Any, connection: Connection) -> None:
     """Take the lock and the settings off the session before the pool has it back; if that fails, end the session."""
     try:
-        await raw.execute("SELECT pg_advisory_unlock(hashtextextended($1, 1))", str(connection.id))
-        await raw.execute("RESET lock_timeout; RESET statement_timeout")
+        lock = f"SELECT pg_advisory_unlock({_lock_of(connection)})"
+        await raw.execute(f"{lock}; RESET lock_timeout; RESET statement_timeout")
     except BaseException:
         raw.terminate()
         raise
@@ -229,14 +234,9 @@ async def report_begun(run: ReconciliationRun, name: str, at: datetime) -> None:
     await _note(run, name, "BEGUN", at)
 
 
-async def half_entered(run: ReconciliationRun) -> bool:
-    """Whether the run has begun to enter a report that nobody has entered to its end since."""
-    return bool(await entered_in_part(run))
-
-
 async def entered_in_part(run: ReconciliationRun) -> list[Failed]:
-    """The reports of `half_entered`. A run that has read all that was there, and one of them not, is not done: what it
-    had booked of that one nothing proves or takes back.
+    """The reports that the run has begun to enter and nobody has entered to their end since. A run that has read all
+    that was there, and one of them not, is not done: what it had booked of that one nothing proves or takes back.
     """
     found = await rows(
         "SELECT DISTINCT b.name FROM report_news b WHERE b.connection_id = $1 AND b.run_id = $2 AND b.what = 'BEGUN' "

@@ -1,6 +1,7 @@
 """The nightly run: one per (connection, business date), repeatable. It books what is proven and flags the rest."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from domain.reconciliation import (
     balanced,
     charged,
     contradicted,
+    expected,
     exponents,
     flag,
     manifest,
@@ -57,10 +59,16 @@ async def period_of(connection: Connection, business_date: date, run: Reconcilia
 
     `run`: the one that asks; what another has failed to fetch a moment ago is not its business.
     """
+    wanted = await nights.wanted_reports(connection.id, run)
+    day = await _read_in(connection, business_date)
+    return replace(day, announced=wanted.announced, fetched=wanted.known)
+
+
+async def _read_in(connection: Connection, business_date: date) -> Period:
+    """`period_of`, for what is there to be read: no report is wanted."""
     zone = await zone_of(connection)
     start = datetime.combine(business_date, time.min, zone)
     end = datetime.combine(business_date + timedelta(days=1), time.min, zone)
-    wanted = await nights.wanted_reports(connection.id, run)
     return Period(
         base_url=connection.base_url,
         start=start.astimezone(UTC),
@@ -68,8 +76,6 @@ async def period_of(connection: Connection, business_date: date, run: Reconcilia
         zone=zone.key,
         client_id=connection.client_id,
         report_url=connection.report_url,
-        announced=wanted.announced,
-        fetched=wanted.known,
         currency=await currency_of(connection),
     )
 
@@ -99,10 +105,9 @@ async def reconcile(
             await _outcome_of(connection, run, file, None) for file in kept if await _is_in_force(connection, file)
         ]
         wrong = [*([listing] if listing else []), *nights.failed_of(outcomes)]
-        if not wrong:
+        if not wrong and not (wrong := await nights.entered_in_part(run)):
             await revised.give_back_unstored(run, _cause(run))
             await unreturned.agree_unstored(run, _cause(run))
-            wrong = await nights.entered_in_part(run)
         # Another run of the date, of a report that came by another way, writes its manifest before this one or after.
         await _end(connection, run, outcomes, wrong, at)
 
@@ -120,13 +125,14 @@ async def _end(
     wrong: Sequence[Failed],
     at: datetime,
 ) -> None:
-    told = await manifest.of_run(connection, run, outcomes, await period_of(connection, run.business_date, run), at)
+    awaited = await expected.of(connection)
+    told = await manifest.of_run(connection, run, outcomes, awaited, at)
     if wrong:
         said = "; ".join(f"{one.name}: {one.why}" for one in wrong)
         await nights.fail(run, said, told, called=all(one.unreadable for one in wrong))
         return
     await contradicted.look(connection, run)
-    await flag.flag_missing(connection, run, at, report=manifest.has_report(told))
+    await flag.flag_missing(connection, run, awaited, at, report=manifest.has_report(told))
     async with transaction():
         await nights.complete(run, told, report=manifest.has_report(told))
         crash_here("reconcile.before_completed")
@@ -142,7 +148,7 @@ async def _outcome_of(
     """What became of one report, as the manifest has it. `at` (UTC): when it was fetched; None: it is a kept one."""
     try:
         progress.at(Phase.READING)
-        period = await period_of(connection, run.business_date)
+        period = await _read_in(connection, run.business_date)
         report = connector(connection.pse).read_report(file, period)
         report, lines = frames.of_report(file, report)
         instead = await proven.stays(connection, file, report, lines, period)

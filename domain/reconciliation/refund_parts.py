@@ -14,10 +14,10 @@ from typing import Any, Final, Literal
 import polars as pl
 
 from domain.models.settlements import BookedAs, Effect
+from domain.platform.in_columns import says
 from domain.reconciliation import nobodys_rows
 from domain.reconciliation.nobodys_rows import NobodysRows
 from domain.reconciliation.told_rows import HERE, THERE, OneMoney, Row, RowEffect, Rows, Tally, is_booked, kind_of
-from domain.settlements.in_columns import says
 
 _LEFT, _RETURNED = "SUCCEEDED", "RETURNED"
 _KEYS: Final = ("refund_id", "payment_id", "name")

@@ -10,7 +10,7 @@ from domain.findings import reopen
 from domain.models import Payment, ReconciliationRun
 from domain.payments import external
 from domain.platform.database import rows, transaction
-from domain.reconciliation import back_no_longer, nights, still_gone, told_lines
+from domain.reconciliation import back_no_longer, still_gone, told_lines
 
 _PROOF_GONE: Final = "a revised report has the refund no longer."
 _GONE: Final = "A revised report tells of it no longer: it was given back in the books."
@@ -131,7 +131,7 @@ async def give_back_unstored(run: ReconciliationRun, cause: Cause) -> None:
     left to unreturned.
     """
     found, backs = await _unstored([cause.request_id]), await back_no_longer.booked_by([cause.request_id])
-    if not (found or backs) or await nights.half_entered(run):
+    if not (found or backs):
         return
     for payment_id in sorted(backs):
         async with transaction():

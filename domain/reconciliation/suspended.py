@@ -20,14 +20,18 @@ _CLOSE: Final = findings.closing(f"""SELECT f.id, $4::text AS said FROM findings
     AND {findings.MAY_END} AND NOT f.fingerprint = ANY($5)""")  # noqa: S608 - ours
 
 
-async def flag(connection: Connection) -> None:
-    """Open what is left over of the connection's files, and close what is not. After all other findings of the file."""
+async def flag(connection: Connection, *, any_open: bool = True) -> None:
+    """Open what is left over of the connection's files, and close what is not. After all other findings of the file.
+
+    `any_open`: whether there was any before that may be closed.
+    """
     found = [_found(connection, row) for row in await told_money.rest_of(connection.id)]
     if found:
         await findings.open_findings(found)
         await findings.open_again(found, OVER)
-    still = [findings.bounded(one.fingerprint) for one in found]
-    await execute(_CLOSE, connection.merchant_id, connection.id, told_money.REST, OVER, still)
+    if any_open:
+        still = [findings.bounded(one.fingerprint) for one in found]
+        await execute(_CLOSE, connection.merchant_id, connection.id, told_money.REST, OVER, still)
     async with transaction():  # what one has now that another had before, which a person has cleared
         await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
         await reopen.lines_moved(connection.id)

@@ -32,8 +32,12 @@ def telling(lines: pl.DataFrame) -> pl.DataFrame:
     return unknown.select("line", "type", "state", "amount", "currency", _named=_NAMED, _reference=reference)
 
 
-def of_lines(connection: Connection, run: ReconciliationRun, name: str, unknown: pl.DataFrame) -> Sequence[Found]:
+def of_lines(
+    connection: Connection, run: ReconciliationRun, name: str, told: Sequence[pl.DataFrame]
+) -> Sequence[Found]:
     """What the lines (`telling`) of the report of that name say of payments that nobody has registered."""
+    if not told or (unknown := pl.concat(told)).is_empty():
+        return []
     named = unknown.filter(pl.col("_named").is_not_null()).sort(pl.col("type") == "CAPTURE", "line")
     each = named.unique(["_named", "_reference"], keep="first", maintain_order=True)
     rest = named.join(each.head(LINES_MAX), on=["_named", "_reference"], how="anti", nulls_equal=True)

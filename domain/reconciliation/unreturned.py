@@ -19,7 +19,6 @@ from domain.payments import external
 from domain.platform import bell
 from domain.platform.database import rows, transaction
 from domain.pse.vocabulary import KnownRefund, Succeeded
-from domain.reconciliation import nights
 from domain.refunds import schedule
 from domain.refunds.moves import lock
 from domain.refunds.paid_after_end import CONFIRMED, TOLD_AGAIN
@@ -60,8 +59,7 @@ async def agree_unstored(run: ReconciliationRun, cause: Cause) -> None:
 
     After the run has read all its reports, and not before the one that told of it is read again.
     """
-    if not await nights.half_entered(run):
-        await _agree(_OF_NIGHT, run.merchant_id, cause.request_id, cause)
+    await _agree(_OF_NIGHT, run.merchant_id, cause.request_id, cause)
 
 
 async def _agree(which: str, whose: UUID, name: str, cause: Cause) -> None:

@@ -56,11 +56,15 @@ async def moved(refund: Refund, to: State) -> None:
 
 
 async def flag(connection: Connection) -> None:
-    """Open those of which the customer waits for the money, and close the others."""
+    """Open those of which the customer waits for the money."""
     found = [_found(row) for row in await rows(_WAITING, connection.id, DONE)]
     if found:
         await findings.open_findings(found)
         await findings.open_again(found, DONE)
+
+
+async def close(connection: Connection) -> None:
+    """Close those of which the customer does not wait for the money."""
     await execute(_CLOSE, connection.merchant_id, connection.id, DONE)
 
 

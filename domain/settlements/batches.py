@@ -91,7 +91,9 @@ class BookedAlike:
 
 def of_lines(connection: Connection, lines: Frames) -> Moved:
     """What the lines of one report move, but for its payouts."""
-    grouped = lines.together(_grouped, (*_KEYS, *_SUMS, "amount", "payment_id")).group_by(_KEYS).sum()
+    grouped = lines.together(_grouped, (*_KEYS, *_SUMS, "amount", "payment_id"))
+    if len(lines) > 1:
+        grouped = grouped.group_by(_KEYS).sum()
     default = connection.default_store_id
     return moved([_group(row, default) for row in grouped.iter_rows(named=True)], default)
 

@@ -8,6 +8,7 @@ it most often. What nobody here can explain is booked all the same, to SUSPENSE
 
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -16,6 +17,7 @@ from domain.models import Connection
 from domain.models.settlements import BookedAs, Effect
 from domain.money import EXPONENTS
 from domain.platform.database import rows
+from domain.platform.in_columns import says
 from domain.pse.reporting import SETTLED
 
 BY_TYPE: Final = tuple(
@@ -80,6 +82,8 @@ def worded(effects: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     `effects`: as reconciliation/match gives them. `settled`: what other valid reports have of the same payments.
     """
     lines = effects.with_columns(booked_as=_word())
+    if not says(lines, "booked_as", BookedAs.UNEXPLAINED.value):
+        return lines
     of_ours = lines.filter(_of_ours())
     again = [] if of_ours.is_empty() else [*_told_of_ours(of_ours, settled), of_ours.filter("otherwise")]
     return without(lines, [line for one in again for line in one["line"].to_list()])
@@ -90,6 +94,8 @@ def nobodys(lines: pl.DataFrame) -> pl.DataFrame:
     effect of, and that nobody can explain.
     """
     unexplained = pl.col("booked_as") == BookedAs.UNEXPLAINED.value
+    if not says(lines, "booked_as", BookedAs.UNEXPLAINED.value, *BY_TYPE):
+        return lines[["line", "payment_id", *_ASKED]].clear()
     return lines.filter(unexplained | pl.col("booked_as").is_in(BY_TYPE)).select("line", "payment_id", *_ASKED)
 
 
@@ -116,6 +122,7 @@ def elsewhere() -> pl.Expr:
     return (_word() != BookedAs.NONE.value) & (pl.col("booked_as") == BookedAs.NONE.value)
 
 
+@cache
 def is_settled() -> pl.Expr:
     """Whether a line tells what was settled of it, as money that the ledger can hold."""
     said = pl.col("settled_net").is_not_null() & pl.col("settled_currency").is_in(list(EXPONENTS))
@@ -123,6 +130,7 @@ def is_settled() -> pl.Expr:
     return (said & fits).fill_null(value=False)
 
 
+@cache
 def _word() -> pl.Expr:
     kind = pl.col("type")
     return (

@@ -68,12 +68,17 @@ _WAYS: Final = """SELECT DISTINCT t.settled_currency, p.currency FROM payouts p
 JOIN payout_parts t ON t.payout_id = p.id AND t.voided_at IS NULL WHERE p.connection_id = $1"""
 
 
-async def postings(connection: Connection, report_id: UUID, on: date, lines: Frames, request_id: str) -> list[Posting]:
+async def postings(
+    connection: Connection, report_id: UUID, on: date, lines: Frames, request_id: str, *, voided: bool
+) -> list[Posting]:
     """What the report changes of the differences, once per store and currency.
 
-    In the transaction that has stored its lines, after all that it takes away is voided.
+    In the transaction that has stored its lines, after all that it takes away is voided. `voided`: whether any was.
     """
-    found = await rows(_CHANGED, report_id, lines.together(_payments, _ASKED)["payment_id"].unique().to_list())
+    converted = lines.together(_payments, _ASKED)["payment_id"]
+    if converted.is_empty() and not voided:
+        return []
+    found = await rows(_CHANGED, report_id, converted.unique().to_list())
     return [
         Posting(
             merchant_id=connection.merchant_id,
@@ -95,6 +100,8 @@ _ASKED: Final = ("booked_as", "currency", "settled_currency", "payment_id")
 
 
 def _payments(lines: pl.DataFrame) -> pl.DataFrame:
+    if not (lines["settled_currency"] != lines["currency"]).any():
+        return lines[["payment_id"]].clear()
     of_effect, of_ours = pl.col("booked_as") == BookedAs.EFFECT.value, pl.col("payment_id").is_not_null()
     converted = pl.col("settled_currency") != pl.col("currency")
     return lines.filter(of_effect & of_ours & converted).select("payment_id").unique()

@@ -20,6 +20,7 @@ WHOLE_BYTES_MAX: Final = 64 << 20  # a file that is not larger is one frame with
 # Lines that are one frame in memory still, with all that a match puts beside them some 1.8 GB. To write them into files
 # and to read them again costs a tenth of all that is done with them.
 WHOLE_LINES_MAX: Final = 1_000_000
+_FEW_BYTES: Final = 1 << 20  # polars' own choice would begin threads for it
 _SELDOM_MIN: Final = 0.7  # of the rows say nothing: then it is sooner read apart
 _ROW: Final = "_row"
 _numbers = count()
@@ -245,7 +246,8 @@ def in_memory(frame: pl.DataFrame) -> Frames:
 def of_report(file: ReportFile, report: ReadReport) -> tuple[ReadReport, Frames]:
     """The lines of a report as they can be stored (`storable`), with what it says of them. Raises BadReport."""
     if file.path.stat().st_size <= WHOLE_BYTES_MAX:
-        told, whole = storable(file.name, report, report.lines.collect())
+        few = file.path.stat().st_size <= _FEW_BYTES
+        told, whole = storable(file.name, report, report.lines.collect(engine="in-memory" if few else "auto"))
         return replace(told, lines=whole.lazy()), in_memory(whole)  # what they were made of is given up
     frames, told = Frames(), report
     for some in _some_of(report.lines):

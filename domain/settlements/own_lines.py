@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from domain.models.settlements import Effect
+from domain.platform.in_columns import is_empty
 
 # Of the connection $1, the lines given to the refunds $2 of the kinds $3 in other reports than $4.
 GIVEN: Final = """type = 'REFUND' AND state = 'SUCCEEDED' AND by_amount AND report_id <> $4
@@ -30,14 +31,16 @@ def of(lines: pl.DataFrame) -> pl.DataFrame:
 
 def giving(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     """Refund and kind of those of these lines that take the place of a nameless one that the refund was given."""
+    if is_empty(settled["refund_id"]) or not settled["by_amount"].any():
+        return lines[["refund_id", "kind"]].clear()
     nameless = settled.filter(pl.col("by_amount") & pl.col("refund_id").is_not_null()).select("refund_id").unique()
-    own = of(lines.clear() if nameless.is_empty() else lines).filter(pl.col("effect") == Effect.REFUND.value)
+    own = of(lines).filter(pl.col("effect") == Effect.REFUND.value)
     return own.join(nameless, on="refund_id", how="semi").select("refund_id", "kind")
 
 
 def without_given(settled: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """What other reports have (reconciliation/match.SETTLED_SCHEMA), without what refunds of these lines give up."""
-    if settled.is_empty():
+    if not settled["by_amount"].any():  # nothing was given without a name
         return settled
     names = of(lines).select("refund_id", "kind", "refund_reference", "refund_pse_reference")
     told = settled.join(names.unique(["refund_id", "kind"]), on=["refund_id", "kind"], how="left", nulls_equal=True)

@@ -18,6 +18,7 @@ from domain.models import Connection, PayoutPart, Report
 from domain.models.settlements import BookedAs
 from domain.money import EXPONENTS
 from domain.platform.database import rows
+from domain.platform.in_columns import is_empty, says
 from domain.pse.reporting import PaidOut
 from domain.settlements import booked
 from domain.settlements.batches import Moved, minor_units, rounded
@@ -83,6 +84,8 @@ class ToldPayout:
 def telling(lines: pl.DataFrame) -> pl.DataFrame:
     """Those of the lines by which `of_report` knows what was paid out."""
     paid, named = pl.col("booked_as") == BookedAs.PAYOUT.value, pl.col("payout_reference").is_not_null()
+    if not says(lines, "booked_as", BookedAs.PAYOUT.value) and is_empty(lines["payout_reference"]):
+        return lines[list(ASKED)].clear()
     some = lines.select(ASKED).filter(paid | (named & (pl.col("booked_as") == BookedAs.NONE.value)))
     return some.filter(paid | booked.elsewhere())
 

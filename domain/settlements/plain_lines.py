@@ -17,9 +17,9 @@ def given_up(settled: pl.DataFrame, matched: pl.DataFrame) -> pl.DataFrame:
 
     Of equal ones as many as the lines here are more than those that other reports tell as settled.
     """
+    if not settled["plain"].any():  # so it is where all files are of one kind
+        return settled.clear()
     plain = settled.filter(pl.col("plain"))
-    if plain.is_empty():  # so it is where all files are of one kind
-        return plain
     whole = settled.filter((pl.col("effect") != Effect.NONE.value) & ~pl.col("plain"))
     name = pl.coalesce("reference", "pse_refund_reference")
     here = matched.filter(pl.col("payment_id").is_not_null() & booked.is_settled()).with_columns(name=name)

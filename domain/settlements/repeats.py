@@ -122,10 +122,12 @@ _ASKED: Final = ("type", "payment_id")
 
 async def mark(reports: Iterable[UUID]) -> None:
     """These are read again: lines of theirs are proven no longer. Inside the caller's transaction."""
+    if not (told := sorted(reports)):
+        return
     await execute(
         "UPDATE reports SET repeat_since = clock_timestamp() WHERE id IN (SELECT id FROM reports "
         "  WHERE id = ANY($1) AND superseded_at IS NULL AND retired_at IS NULL FOR NO KEY UPDATE SKIP LOCKED)",
-        sorted(reports),
+        told,
     )
 
 

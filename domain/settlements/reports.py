@@ -100,9 +100,19 @@ class _Voided:
     moved: Moved
 
 
+_NOTHING_VOIDED: Final = _Voided(frozenset(), {})
+
+
 async def valid_report(connection: Connection, name: str) -> Report | None:
     """The report of that name that nothing has superseded, without its content; None: there is none."""
-    return await Report.filter(connection_id=connection.id, name=name, superseded_at=None).only(*_SAYS).first()
+    found = await rows(_VALID, connection.id, name)
+    return Report._init_from_db(**found[0]) if found else None
+
+
+_VALID: Final = (
+    f"SELECT {', '.join(_SAYS)} FROM reports "  # noqa: S608 - the columns are ours
+    "WHERE connection_id = $1 AND name = $2 AND superseded_at IS NULL LIMIT 1"
+)
 
 
 async def same_as_stored(
@@ -188,7 +198,7 @@ async def store(
     )
     await pieces.store(report_id, packed)
     given = await _void_given(connection, report_id, giving)
-    plain = await _void("id = ANY($1::bigint[])", [list(given_up)])
+    plain = await _void("id = ANY($1::bigint[])", [list(given_up)]) if given_up else _NOTHING_VOIDED
     if lines.height > FEW:
         for one in copied:
             await held.arrive(report.id, one)
@@ -211,7 +221,9 @@ async def store(
         ]
     )
     await ledger.post(await balances.openings(connection, report_id, business_date, request_id))
-    await ledger.post(await differences.postings(connection, report_id, business_date, lines, request_id))
+    voided = old is not None or bool(given.reports | plain.reports | orphans.reports)
+    changed = await differences.postings(connection, report_id, business_date, lines, request_id, voided=voided)
+    await ledger.post(changed)
     return report
 
 
@@ -235,20 +247,25 @@ async def _balance(connection: Connection, report: Report, lines: Frames, told: 
 
 def totals_of(lines: Frames) -> dict[str, Any]:
     """Control totals: rows and minor units per effect and currency."""
-    by = ("effect", "currency")
-    each = lines.together(
-        lambda some: some.group_by(by).agg(pl.len().cast(pl.Int64).alias("rows"), _sum()), (*by, "amount")
-    )
-    return {"rows": lines.height, "effects": each.group_by(by).sum().sort(by).to_dicts()}
+    each: dict[tuple[str, str], list[int]] = {}
+    for some in lines.only((*_BY, "amount")):
+        for effect, currency, count, amount in some.group_by(_BY).agg(_TOTALS).iter_rows():
+            total = each.setdefault((effect, currency), [0, 0])
+            total[0], total[1] = total[0] + count, total[1] + amount
+    effects = [
+        {"effect": effect, "currency": currency, "rows": count, "amount": amount}
+        for (effect, currency), (count, amount) in sorted(each.items())
+    ]
+    return {"rows": lines.height, "effects": effects}
 
 
-def _sum() -> pl.Expr:
-    """The amounts added up: of a PSE's payouts and fees, 64 bits may not hold what polars would add up in them."""
-    return pl.col("amount").cast(pl.Int128).sum()
+_BY: Final = ("effect", "currency")
+# Of a PSE's payouts and fees, 64 bits may not hold what polars would add up in them.
+_TOTALS: Final = (pl.len().cast(pl.Int64).alias("rows"), pl.col("amount").cast(pl.Int128).sum())
 
 
 def _kept(lines: pl.DataFrame) -> pl.DataFrame:
-    return lines.select(_KEPT)
+    return lines[list(_KEPT)]
 
 
 async def _insert(report: Report, lines: pl.DataFrame) -> None:
@@ -276,7 +293,7 @@ async def _void(condition: str, values: Sequence[Any]) -> _Voided:
     )
     concerned = [row["report_id"] for row in found]
     if not concerned:
-        return _Voided(frozenset(), {})
+        return _NOTHING_VOIDED
     before = await batches.stored(concerned)
     await execute(f"UPDATE settlement_lines SET voided_at = now() WHERE voided_at IS NULL AND {condition}", *values)  # noqa: S608
     return _Voided(frozenset(concerned), added(before, undone(await batches.stored(concerned))))
@@ -284,7 +301,7 @@ async def _void(condition: str, values: Sequence[Any]) -> _Voided:
 
 async def _void_given(connection: Connection, report_id: UUID, giving: pl.DataFrame) -> _Voided:
     if giving.is_empty():  # so are most reports
-        return _Voided(frozenset(), {})
+        return _NOTHING_VOIDED
     values = [connection.id, giving["refund_id"].to_list(), giving["kind"].to_list(), report_id]
     return await _void(own_lines.GIVEN, values)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from domain.pse.kit import plain
+from domain.pse.kit import plain, tables
 from domain.pse.reporting import BadReport, ReadReport, ReportFile
 
 Said = Any
@@ -16,8 +16,11 @@ _NAME: Final = "report.csv"
 
 
 def said(reader: Reader, content: bytes, content_type: str = "text/csv") -> Said:
-    """All that the reader makes of the file, or why it makes nothing."""
-    with TemporaryDirectory() as folder:
+    """All that the reader makes of the file, or why it makes nothing. However few its rows are, the plain ones are
+    read at once.
+    """
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "_FEW_BYTES", -1)
         path = Path(folder, _NAME)
         path.write_bytes(content)
         try:

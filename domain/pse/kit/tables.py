@@ -28,6 +28,7 @@ UNCLEAR: Final = "unclear"
 _BLANK: Final = " \t\r\n\x1a"
 # Of a file: as text in columns its rows take some two and a half times as much, less than a report's match does.
 _IN_MEMORY_BYTES_MAX: Final = 192 << 20
+_FEW_BYTES: Final = 8 << 10  # of a file: to find what is plain takes longer than to look at its rows one by one
 _CHUNK_ROWS: Final = 50_000
 _RUNS_MAX: Final = 500  # of rows that are good, or not: more are sooner looked at one by one
 _CELL_CHARACTERS_MAX: Final = 131_072
@@ -69,11 +70,13 @@ def read(
     `check` sees each row, with all of these columns, and its line, and raises BadCell for what cannot be used; it may
     add up control totals, before it raises BadRow. The text that it gives is kept in the column UNCLEAR, and counted by
     `unclear`: with it, a BadRow makes its row unclear, as long as most rows are not. Raises BadReport.
-    `plain` finds many good rows at once: `check` sees the others alone.
+    `plain` finds many good rows at once: of a file of more than a few, `check` sees the others alone.
     """
     _whole(file, layout)
     counted = _Counted(file, layout, check, unclear)
-    made, begins = (list[_Kept](), None) if plain is None else _plain_pieces(file, layout, counted, plain)
+    made, begins = list[_Kept](), None
+    if plain is not None and file.path.stat().st_size > _FEW_BYTES:
+        made, begins = _plain_pieces(file, layout, counted, plain)
     made += _pieces(file, layout, _rows(file, layout, counted, begins), len(made))
     counted.trust()
     if not made:

@@ -50,7 +50,7 @@ class Payouts:
         nets = rows.lazy().select(name, currency, paid=paid, net=plain.sure_units("net"))
         each = nets.group_by(pl.exclude("net")).agg(pl.col("net").cast(pl.Int128).sum())
         of = each.select(name, currency.str.to_uppercase(), "paid", "net", decimals=plain.exponent(currency))
-        sums = of.select(name, "currency", "decimals", "paid", "net").sort(pl.all()).collect()
+        sums = of.select(name, "currency", "decimals", "paid", "net").sort(pl.all()).collect(engine="in-memory")
         for payout, code, places, is_paid, net in sums.iter_rows():
             self.add((payout, code), "", Decimal(0))
             self.add((payout, code), "payout" if is_paid else "", Decimal(net).scaleb(-places))
