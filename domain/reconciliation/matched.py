@@ -9,9 +9,10 @@ import polars as pl
 from domain.models import Connection
 from domain.payments import chargeback_proofs
 from domain.reconciliation import exponents, progress, refund_parts
+from domain.reconciliation.effects import with_effects
 from domain.reconciliation.enter import gives_work, news
 from domain.reconciliation.known import BooksState, Known
-from domain.reconciliation.match import match, with_effects
+from domain.reconciliation.match import match
 from domain.reconciliation.parts import LineParts
 from domain.settlements import booked, own_lines, plain_lines
 from domain.settlements.frames import Frames

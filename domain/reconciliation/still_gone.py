@@ -19,10 +19,16 @@ _SAID: Final = "Reports tell how much of it is still gone: it is booked with tha
 _OF_NOBODY: Final = "{0}.refund_id IS NULL AND NOT {0}.by_amount AND {0}.type = 'REFUND'"
 _NAME: Final = "coalesce({0}.reference, {0}.pse_refund_reference)"
 # Names of which this report tells, or the one before it told, that money left or came back; and some did come back.
-_NAMES: Final = f"""SELECT DISTINCT n.payment_id, {_NAME.format("n")} AS name FROM (
-    SELECT id FROM reports WHERE connection_id = $1 AND name = $2 ORDER BY created_at DESC, id LIMIT 2) r
-  JOIN settlement_lines n ON n.report_id = r.id
-  WHERE n.effect IN ('TAKEN', 'TAKEN_BACK') AND {_OF_NOBODY.format("n")} AND (
+# Each part of the union has an index of few rows.
+_NAMES: Final = f"""WITH told AS (SELECT id FROM reports WHERE connection_id = $1 AND name = $2
+    ORDER BY created_at DESC, id LIMIT 2)
+  SELECT DISTINCT n.payment_id, {_NAME.format("n")} AS name FROM (
+    SELECT l.* FROM told r JOIN settlement_lines l ON l.report_id = r.id AND l.effect = 'TAKEN'
+    UNION ALL SELECT l.* FROM told r JOIN settlement_lines l ON l.report_id = r.id AND l.effect = 'TAKEN_BACK'
+      AND l.voided_at IS NULL
+    UNION ALL SELECT l.* FROM told r JOIN settlement_lines l ON l.report_id = r.id AND l.effect = 'TAKEN_BACK'
+      AND l.voided_at IS NOT NULL) n
+  WHERE {_OF_NOBODY.format("n")} AND (
     EXISTS (SELECT 1 FROM ledger_entries e WHERE e.payment_id = n.payment_id AND e.entry = 'TAKEN_BACK')
     OR EXISTS (SELECT 1 FROM settlement_lines l WHERE l.payment_id = n.payment_id AND l.effect = 'TAKEN_BACK'
       AND l.voided_at IS NULL AND {_OF_NOBODY.format("l")} AND {_NAME.format("l")} = {_NAME.format("n")}))

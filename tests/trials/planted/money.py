@@ -4,7 +4,18 @@ from typing import Final
 
 from domain.notices import inbox, listings
 from domain.payments import register
-from domain.reconciliation import captures, enter, match, nameless, nobodys, reconcile, revised, shortfall, to_repeat
+from domain.reconciliation import (
+    captures,
+    effects,
+    enter,
+    match,
+    nameless,
+    nobodys,
+    reconcile,
+    revised,
+    shortfall,
+    to_repeat,
+)
 from domain.refunds import doubt, learned, next_step, record, request, schedule
 from tests.trials.planted.plant import Edit, Mutation
 
@@ -145,7 +156,7 @@ REPORTS: Final = (
                 'refunds.filter(~pl.col("refund_by_bank") & ~pl.col("refund_id").is_in(spoken_for))',
                 'refunds.filter(~pl.col("refund_id").is_in(spoken_for))',
             ),
-            Edit(match._effect, ' & ~pl.col("refund_by_bank")).fill_null', ").fill_null"),
+            Edit(effects._effect, ' & ~pl.col("refund_by_bank")).fill_null', ").fill_null"),
             Edit(
                 enter.enter,
                 'refund_lines.filter(pl.col("refund_by_bank"))',
@@ -243,7 +254,7 @@ REPORTS: Final = (
     Mutation(
         "a doubled line proven twice",
         r"PSE_BALANCE is|PSE_CLEARING is|told: ",
-        (Edit(match._again, "(settles & (ours | named))", "(settles & ours)"),),
+        (Edit(effects._again, "(settles & (ours | named))", "(settles & ours)"),),
         focus="doubled",
     ),
     Mutation(
@@ -251,7 +262,7 @@ REPORTS: Final = (
         r"PSE_BALANCE is|PSE_CLEARING is|stands: ",
         (
             Edit(
-                match._effect,
+                effects._effect,
                 '(back & ~ours & pl.col("_gone") & ~_had(Effect.REFUND) & ~_had(Effect.TAKEN_BACK),',
                 "(returned & pl.lit(value=False),",
             ),

@@ -11,7 +11,8 @@ import pytest
 from domain.pse.dlocal.connector import DLocal
 from domain.pse.reporting import REPORT_SCHEMA, BadReport, ReadReport, ReportFile, Unknown
 from domain.pse.vocabulary import Period
-from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, match, with_effects
+from domain.reconciliation.effects import with_effects
+from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, match
 from domain.reconciliation.nameless import SUSPENSE_SCHEMA
 
 PERIOD = Period(
