@@ -29,9 +29,8 @@ from domain.taxes.moves import Paper
 from domain.taxes.work import Said
 from tests.domain.findings.conftest import NIGHT, Desk, by
 from tests.domain.taxes.world import a_sale_refunded, comes_back
-from tests.kit.days import utc_today
 from tests.kit.factories import CAUSE, a_key, a_payment, a_person, a_shop
-from tests.kit.lines import Telling, a_line, a_night, of_nobody, open_findings
+from tests.kit.lines import Telling, a_line, a_night, of_nobody, open_findings, today
 
 WHERE = [
     (ClosingReason.WRITE_OFF, {}, {"WRITE_OFFS": 900}),
@@ -364,7 +363,7 @@ async def test_no_more_of_a_sales_vat_is_taken_back_than_was_declared_whoever_sa
     """The note of a refund that came back still stands when the customer's bank takes the money itself."""
     sale = await a_payment(desk.shop, tax=1_800)
     refund, reversal = await a_sale_refunded(desk.shop, sale, 10_000)
-    await taxes.document(desk.ana, reversal.id, "NF-1", utc_today(), CAUSE)
+    await taxes.document(desk.ana, reversal.id, "NF-1", today(0), CAUSE)
     await comes_back(refund)
     found = await desk.taken(9_000, "MED1", await Payment.get(id=sale.id))
     await desk.say(found, ClosingReason.REFUND_OF_OURS)
@@ -372,7 +371,7 @@ async def test_no_more_of_a_sales_vat_is_taken_back_than_was_declared_whoever_sa
     with pytest.raises(InvalidState, match=r"BRL 0\.00 of this sale's VAT is left"):
         await desk.say(vat, ClosingReason.CORRECTED, account=Account.OUTPUT_VAT)
     assert await invariants.check() == []
-    note = Said("Its note is undone.", counter=Paper("ND-1", utc_today()))
+    note = Said("Its note is undone.", counter=Paper("ND-1", today(0)))
     await taxes.review(desk.ana, reversal.id, note, CAUSE)
     await desk.say(vat, ClosingReason.CORRECTED, account=Account.OUTPUT_VAT)
     assert (await desk.account("VAT_REVERSAL_PENDING"), await desk.account("OUTPUT_VAT")) == (0, -180)
