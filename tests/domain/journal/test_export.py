@@ -138,6 +138,27 @@ async def test_many_at_once_have_numbers_of_their_own_and_leave_no_file_behind(s
     assert kept == {str(one.file_id) for one in made}
 
 
+async def test_two_contents_in_two_encodings_at_once_have_two_numbers(settings: Settings) -> None:
+    shop = await _shop()
+    ana, bia = a_person(shop, "Ana", Role.ACCOUNTANT), a_person(shop, "Bia", Role.ACCOUNTANT)
+    for account in (Account.PSE_CLEARING, Account.SALES, Account.OUTPUT_VAT):
+        await _map(shop, account, f"1.{account}")
+    proposed = await closing.propose(ana, _month(), "Nights before we began.", a_key(), CAUSE)
+    await closing.confirm(bia, proposed.id, CAUSE)
+    wanted = [
+        WantedJournal(_month(), form, encoding)
+        for form, encoding in (
+            (JournalFormat.CSV, Encoding.UTF_8),
+            (JournalFormat.XERO, Encoding.GB18030),
+            (JournalFormat.QUICKBOOKS, Encoding.UTF_8),
+        )
+    ]
+    made = await asyncio.gather(*(_alone(export.export(ana, one, a_key(), settings, CAUSE)) for one in wanted))
+    assert sorted(one.number or 0 for one in made) == [1, 2, 3]
+    again = WantedJournal(_month(), JournalFormat.CSV, Encoding.GB18030)  # the same in the other one has its number
+    assert (await export.export(bia, again, a_key(), settings, CAUSE)).number == made[0].number
+
+
 async def test_only_who_keeps_the_books_of_all_stores_makes_one_or_sets_an_account(settings: Settings) -> None:
     shop = await _shop()
     auditor = a_person(shop, "Eva", Role.AUDITOR)
