@@ -16,6 +16,7 @@ from domain.deliveries.heads import HEADS
 from domain.findings.claims import GIVEN_UP as CLAIMS_GIVEN_UP
 from domain.findings.on_their_way import GIVEN_UP
 from domain.findings.told_money import SHARES
+from domain.journal.invariants import JOURNALS
 from domain.periods.kept import CLOSED_FIGURES
 from domain.platform.database import rows
 from domain.refunds.kept_figures import KEPT_FIGURES
@@ -245,6 +246,7 @@ _QUERIES: Final[Mapping[str, str]] = {
     "deliveries: the first that is pending of each ordering key is due": HEADS,
     "shops: what a shop said is worked out, and what became of it told, or each is due or a person's": SHOPS,
     **BANK,
+    **JOURNALS,
     "claims given up: what people give up of a claim is booked exactly while it stands": CLAIMS_GIVEN_UP,
     "given up: what people give up of a payout is booked while they do, and is not at the bank": GIVEN_UP,
     "bank once: one line proves a payout, and what a line proves is that line": """
@@ -322,6 +324,7 @@ _ALL_OF_IT: Final = (
     "open items:",
     "figures:",
     "closed:",
+    "journals:",
     "shops:",
 )
 WHOLE: Final = frozenset(name for name in _QUERIES if name.startswith(_ALL_OF_IT))

@@ -3,9 +3,10 @@
 What is proven by it is booked in the same transaction (proofs.prove_all), under the account's lock.
 """
 
+import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 from uuid import UUID, uuid4
@@ -193,10 +194,14 @@ async def _keep(principal: Principal, account: BankAccount, file: File, told: _R
     whose = (account.merchant_id, account.id, made.id, told.lines)
     await rows(_ADD, *whose, json.dumps([one.key for one in again]))
     if again:
-        await execute(_ADD_REWORDED, *whose, json.dumps([asdict(one) for one in again]))
+        await execute(_ADD_REWORDED, *whose, await asyncio.to_thread(_pairs, again))
     what = {"account": [None, account.name], "lines": [None, made.lines], "new_lines": [None, made.new_lines]}
     await deeds.note(account.merchant_id, "bankStatementImport", Of(OBJECT, made.id), cause, what)
     return made
+
+
+def _pairs(again: Sequence[Reworded]) -> str:
+    return json.dumps([{"key": one.key, "earlier": one.earlier, "is_sure": one.is_sure} for one in again])
 
 
 def _said_again(again: Sequence[Reworded]) -> str | None:

@@ -1,8 +1,8 @@
 """Movements that an earlier statement has in other words: a bank changed them, or the merchant how its CSV is read."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
@@ -72,6 +72,8 @@ def in_other_words(new: Iterable[FiledLine], left: Iterable[FiledLine]) -> list[
     Who tells a day again tells all that was told of it: what is left over of it there and here is one money, where the
     bank's reference says so, or else the words of one are a part of the other's. Raises BadStatement.
     """
+    new, left = list(new), list(left)
+    names = _names(new) & _names(left)
     others: dict[tuple[date, int], list[FiledLine]] = defaultdict(list)
     for one in left:
         others[one.booked_on, one.amount].append(one)
@@ -80,7 +82,13 @@ def in_other_words(new: Iterable[FiledLine], left: Iterable[FiledLine]) -> list[
         if (one.booked_on, one.amount) in others:
             wanted[one.booked_on, one.amount].append(one)
     patience = _Patience()
-    return [same for what, some in wanted.items() for same in _Day(some, others[what], patience).same()]
+    return [same for what, some in wanted.items() for same in _Day(some, others[what], names, patience).same()]
+
+
+def _names(lines: Iterable[FiledLine]) -> set[str]:
+    """The references that tell a line from all others: what stands on several, or is nothing but zeros, does not."""
+    seen = Counter(line.reference for line in lines)
+    return {one for one, times in seen.items() if one and times == 1 and one.strip("0 .-/")}
 
 
 @dataclass(slots=True)
@@ -102,7 +110,10 @@ class _Patience:
 class _Day:
     """The lines of one day and amount that are new in a file, and those that are left over of it; each is one's."""
 
-    def __init__(self, new: Sequence[FiledLine], left: Sequence[FiledLine], patience: _Patience) -> None:
+    def __init__(
+        self, new: Sequence[FiledLine], left: Sequence[FiledLine], names: Collection[str], patience: _Patience
+    ) -> None:
+        self._names = names
         self._new = {one.key: one for one in new}
         self._left = {other.key: other for other in left}
         self._words = {one.key: bare(one.text) for one in (*new, *left)}
@@ -112,7 +123,9 @@ class _Day:
     def same(self) -> list[Reworded]:
         """The new ones that are one of the others: first what is sure, and what may be any at last."""
         new, left = self._new.values(), self._left.values()
-        self._pair(new, left, lambda one: one.reference)
+        self._pair(new, left, lambda one: one.reference if one.reference in self._names else None)
+        self._pair(new, left, lambda one: f"{one.reference} {self._called(one)}")
+        self._pair(new, left, lambda one: one.reference, is_sure=False)
         self._pair(new, [other for other in left if not other.reference], self._called)
         self._pair([one for one in new if not one.reference], left, self._called)
         self._pair_by_part()

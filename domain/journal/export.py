@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
 
+from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
@@ -185,7 +186,8 @@ async def _check_number(batch: JournalBatch) -> None:
     if batch.number is None:
         return
     taken = JournalBatch.filter(merchant_id=batch.merchant_id, number=batch.number)
-    other = taken.exclude(digest=batch.digest, format=batch.format, first_day=batch.first_day)
+    same = Q(digest=batch.digest, format=batch.format, first_day=batch.first_day)  # as a whole: each alone is little
+    other = taken.filter(~same)
     if await other.exists() or await taken.filter(encoding=batch.encoding).exists():
         raise _Overtaken
 

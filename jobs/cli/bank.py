@@ -1,6 +1,7 @@
 """`estorno bank`: accounts that PSEs pay out to, their statements, and the payouts that these prove."""
 
 import json
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -83,7 +84,8 @@ def import_(
     typer.echo(
         f"{made['form']} of {made['firstOn']} to {made['lastOn']}: {made['newLines']} of {made['lines']} are new."
     )
-    typer.echo(made["contradicted"] or made["proof"] or "Nothing in the file proves that it is whole.")
+    said = made["contradicted"] or made["proof"] or "Nothing in the file proves that it is whole."
+    typer.echo(textwrap.fill(said, 80))
     for one in made["rewordings"]:
         earlier = one["earlier"]
         typer.echo(f"    {earlier['bookedOn']}  {_money(earlier)}{'' if one['sure'] else '  (not sure)'}")

@@ -93,3 +93,23 @@ async def test_what_the_banks_own_reference_tells_is_sure(settings: Settings) ->
     assert [one.is_sure for one in (await find.rewordings([made.id]))[made.id]] == [True]
     await look.look(shop.id, CAUSE)
     assert await _asked() == []
+
+
+async def test_what_a_bank_writes_on_several_lines_is_no_reference_that_makes_sure(settings: Settings) -> None:
+    shop = await a_shop()
+    ana, account = await an_account(shop)
+    day = utc_today(-1)
+
+    def a_document(*rows: tuple[str, str, str]) -> bytes:
+        return "\n".join(
+            ["Data;Histórico;Documento;Valor", *(f"{day:%d/%m/%Y};{';'.join(row)}" for row in rows)]
+        ).encode()
+
+    await hand_in(ana, account.id, a_document(("TED", "000", "100,00"), ("TED", "77", "200,00")), settings)
+    more = (("TED STRIPE", "000", "100,00"), ("TED STRIPE", "77", "200,00"), ("PIX", "77", "3,00"))
+    made = await hand_in(ana, account.id, a_document(*more), settings)
+    assert [one.is_sure for one in (await find.rewordings([made.id]))[made.id]] == [False, False]
+    await a_payout(shop, reference="4711")
+    await a_payout(shop, reference="4712")
+    await look.look(shop.id, CAUSE)
+    assert len(await _asked()) == 1

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from domain import invariants
 from domain.access.principal import Principal
 from domain.access.tokens import Role
 from domain.books.trial_balance import trial_balance
@@ -29,7 +30,7 @@ from domain.platform.database import for_all
 from domain.platform.settings import Settings
 from domain.problems import Forbidden, IdempotencyConflict, InvalidInput
 from tests.kit.days import utc_today
-from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_payment, a_person, a_shop
+from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_payment, a_person, a_shop
 from tests.kit.world import quick_settings
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -136,6 +137,34 @@ async def test_many_at_once_have_numbers_of_their_own_and_leave_no_file_behind(s
     assert {one.id for one in made} == {one.id async for one in JournalBatch.all()}
     kept = {path.name for path in (settings.home / "files").iterdir() if path.is_file()}
     assert kept == {str(one.file_id) for one in made}
+
+
+async def test_two_contents_in_two_encodings_at_once_have_two_numbers(
+    settings: Settings, unguarded_rows: OwnerRows
+) -> None:
+    shop = await _shop()
+    ana, bia = a_person(shop, "Ana", Role.ACCOUNTANT), a_person(shop, "Bia", Role.ACCOUNTANT)
+    for account in (Account.PSE_CLEARING, Account.SALES, Account.OUTPUT_VAT):
+        await _map(shop, account, f"1.{account}")
+    proposed = await closing.propose(ana, _month(), "Nights before we began.", a_key(), CAUSE)
+    await closing.confirm(bia, proposed.id, CAUSE)
+    wanted = [
+        WantedJournal(_month(), form, encoding)
+        for form, encoding in (
+            (JournalFormat.CSV, Encoding.UTF_8),
+            (JournalFormat.XERO, Encoding.GB18030),
+            (JournalFormat.QUICKBOOKS, Encoding.UTF_8),
+        )
+    ]
+    made = await asyncio.gather(*(_alone(export.export(ana, one, a_key(), settings, CAUSE)) for one in wanted))
+    assert sorted(one.number or 0 for one in made) == [1, 2, 3]
+    again = WantedJournal(
+        _month(), JournalFormat.QUICKBOOKS, Encoding.GB18030
+    )  # the same in the other one has its number
+    assert (await export.export(bia, again, a_key(), settings, CAUSE)).number == made[2].number
+    assert [one for one in await invariants.check() if one.name.startswith("journals")] == []
+    await unguarded_rows("UPDATE journal_batches SET number = $1 WHERE id = $2", made[0].number, made[1].id)
+    assert [one.name.split(":")[0] for one in await invariants.check()] == ["journals"]
 
 
 async def test_only_who_keeps_the_books_of_all_stores_makes_one_or_sets_an_account(settings: Settings) -> None:

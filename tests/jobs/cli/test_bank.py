@@ -57,6 +57,11 @@ async def test_a_statement_is_taken_in_and_payouts_are_proven_at_the_command_lin
         assert "OFX of" in await run("import", account, str(statement))
         again = json.loads(await run("import", account, str(statement), "--format", "json"))
         assert again["lines"] == 2
+        statement.write_text(_ofx().replace("<FITID>1", "").replace("1A2B3C", "1A2B3C PAGAMENTO A FORNECEDORES"))
+        more = await run("import", account, str(statement))
+        assert "0 of 2 are new" in more
+        assert f"    {utc_today()}  100.00 BRL  (not sure)\n        here: TED STRIPE PO-1A2B3C PAGAMENTO A FORN" in more
+        assert "        then: TED STRIPE PO-1A2B3C\n" in more
         proven = await run("payouts", "--standing", "PROVEN")
         assert (str(named.id) in proven, str(plain.id) in proven, "REFERENCE" in proven) == (True, False, True)
         (line,) = json.loads(await run("lines", "--open", "--format", "json"))
@@ -65,7 +70,7 @@ async def test_a_statement_is_taken_in_and_payouts_are_proven_at_the_command_lin
         assert await run("payouts", "--standing", "OPEN") == ""
         assert "open again" in await run("void", str(plain.id), "--reason", "It was another one.")
         assert str(plain.id) in await run("payouts", "--standing", "OPEN")
-        (taken,) = json.loads(await run("statements", "--format", "json"))[1:]
+        taken = json.loads(await run("statements", "--format", "json"))[-1]
         assert "void that proof first" in await run("withdraw", taken["id"], "--reason", "It is another's.", status=1)
         await run("void", str(named.id), "--reason", "It is another's.")
         for one in json.loads(await run("statements", "--account", account, "--format", "json")):
