@@ -16,7 +16,7 @@ from domain.payments import confirmations, register
 from domain.platform.database import rows
 from domain.problems import AmountExceedsRefundable
 from domain.pse.vocabulary import Method, Shown
-from domain.refunds import by_hand, confirming, next_step
+from domain.refunds import by_hand, confirming, next_step, schedule
 from domain.refunds.evidence import Evidence, Way
 from domain.refunds.work import AskPayment
 from jobs import reconciliation
@@ -156,3 +156,12 @@ async def test_a_person_has_the_pse_asked_again_what_of_a_payment_is_gone(sandbo
         await confirmations.ask_again(who, payment.id, CAUSE)
         assert (await Payment.get(id=payment.id)).confirmed_at == before.confirmed_at, "Nothing is against it."
         assert await Deed.filter(operation="paymentAskAgain", kind="CHANGE").count() == 1
+
+
+async def test_what_is_at_the_pse_is_asked_about_with_new_keys_at_once(sandbox: SandboxClient) -> None:
+    async with a_world(sandbox.at("pix")) as world:
+        payment = await world.payment("pending", webhook_moods=[{"name": "missing"}])
+        refund = await world.step(await a_refund(world.shop, payment, 4_000))
+        await schedule.postpone(refund.id, 86_400)  # it was asked about in vain for long
+        await _new_keys(world)
+        assert await rows("SELECT 1 FROM refunds WHERE id = $1 AND due_at <= now()", refund.id)
