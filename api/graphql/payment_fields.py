@@ -53,8 +53,8 @@ class PaymentMutation:
         return await payments.payment_withdraw(info, input)
 
     @strawberry.mutation(
-        description="Have the PSE asked once more whether it knows a payment that it contradicted, before the next "
-        "refund of it leaves. Needs WITHDRAW_PAYMENT."
+        description="Have the PSE asked once more about a payment that it contradicted, or of which it had shown less "
+        "than was registered, before the next refund of it leaves. Needs WITHDRAW_PAYMENT."
     )
     async def payment_ask_again(self, info: Info, input: PaymentAskAgainInput) -> PaymentAskAgainPayload:
         return await payments.payment_ask_again(info, input)

@@ -7,7 +7,7 @@ from domain.cause import Cause
 from domain.models import Connection, Payment, Refund
 from domain.models.refunds import State
 from domain.notices import subjects
-from domain.payments import taken_otherwise, unnamed
+from domain.payments import confirmations, taken_otherwise, unnamed
 from domain.platform import bell
 from domain.platform.database import rows
 from domain.pse.capabilities import LookUp
@@ -34,6 +34,7 @@ async def take_in_all(payment: Payment, listed: Sequence[KnownRefund], cause: Ca
         # Of two under one reference, the one that was cancelled does not end the one that was not.
         if refund is not None and not (isinstance(known.outcome, Declined) and refund.id in alive):
             await _take_in(refund, known, cause)
+    await confirmations.ask_anew_what_was_gone(payment.id)  # all that it lists is booked: what it had shown is older
     return True
 
 

@@ -89,8 +89,8 @@ async def replace(
     Until it has gone live, its account and addresses can be given too: those of the PSE's test environment become the
     live ones, which another person lets go live. While it is reviewed nothing of it changes. Webhooks are believed with
     the old ones until `old_valid_until` (UTC; None: no longer). What waited because the PSE had refused the old ones
-    goes out; what was confirmed of its payments is asked anew. Raises Forbidden, NotFound, InvalidInput, InvalidState,
-    Unsealable, KeyServiceAway.
+    goes out, or is asked about; what was confirmed of its payments is asked anew. Raises Forbidden, NotFound,
+    InvalidInput, InvalidState, Unsealable, KeyServiceAway.
     """
     principal.require_everywhere(Permission.MANAGE_CONNECTIONS)
     async with transaction():
@@ -108,7 +108,7 @@ async def replace(
         told = {name: [None, value] for name, value in placed.items()}
         what = {**told, "secrets": [None, sorted(sealed)]}  # their names
         await deeds.note(connection.merchant_id, REPLACE, Of("connection", connection.id), cause, what)
-        await schedule.wake(connection.id, State.REQUESTED)
+        await schedule.wake(connection.id, State.REQUESTED, State.SUBMITTED, State.PENDING)
         await unheard.try_again(connection.id)
     return connection
 

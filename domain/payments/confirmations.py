@@ -29,9 +29,9 @@ from domain.pse.vocabulary import CapturedPayment, Method, Shown
 
 _AT_ONCE_MAX: Final = 1_000
 ASK_AGAIN: Final = "paymentAskAgain"
-_SAID_AGAINST: Final = (
-    "SELECT contradicted_at, contradiction, unknown_since FROM payments WHERE id = $1 FOR NO KEY UPDATE"
-)
+# What the PSE has said against a payment, or that there is less of it than was registered; else nothing.
+_SAID_AGAINST: Final = """SELECT contradicted_at, contradiction, unknown_since, shown_captured, shown_gone FROM payments
+WHERE id = $1 AND (confirmed_at IS NULL OR shown_gone > 0 OR shown_captured < captured) FOR NO KEY UPDATE"""
 _NO_LONGER: Final = "The PSE confirms the payment now."
 _CONFIRM: Final = (
     "confirmed_at = now(), confirmed_by = $2, contradicted_at = NULL, contradiction = NULL, unknown_since = NULL"
@@ -43,6 +43,13 @@ WHERE r.payment_id = $1 AND NOT r.paid_by_bank_transfer AND (r.state IN ('SUCCEE
   OR (r.state = 'REQUESTED' AND EXISTS (SELECT 1 FROM attempts a WHERE a.refund_id = r.id
     AND a.outcome IS DISTINCT FROM 'UNSENT'))
   OR (r.state IN ('FAILED', 'RETURNED') AND r.updated_at >= $2))"""
+# All that the PSE has said of payments: they are asked for anew.
+_FORGET: Final = """UPDATE payments SET confirmed_at = NULL, confirmed_by = NULL, shown_captured = NULL,
+  shown_gone = NULL, contradicted_at = NULL, contradiction = NULL, unknown_since = NULL, asked_from = now()
+WHERE {which}"""
+_OF_CONNECTION: Final = """SELECT id FROM payments WHERE connection_id = $1 AND withdrawn_at IS NULL
+  AND (confirmed_at IS NOT NULL OR contradicted_at IS NOT NULL OR reserved > 0)
+  AND (confirmed_by IS DISTINCT FROM 'LISTING' OR $2) ORDER BY id FOR NO KEY UPDATE"""
 
 
 class ConfirmedBy(StrEnum):
@@ -234,7 +241,7 @@ async def confirm_told(connection: Connection, shown: Shown) -> None:
 
 
 async def ask_again(principal: Principal, payment_id: UUID, cause: Cause) -> Payment:
-    """Forget what the PSE said against the payment: it is asked anew before the next refund of it leaves.
+    """Forget what the PSE said against the payment, or had shown to be less: it is asked before the next refund leaves.
 
     What it answers to a question of before counts no more. The finding stays until the PSE confirms. Repeated, it
     changes nothing. Raises Forbidden, NotFound, InvalidState.
@@ -243,14 +250,10 @@ async def ask_again(principal: Principal, payment_id: UUID, cause: Cause) -> Pay
     if payment.withdrawn_at is not None:
         raise InvalidState("The payment was withdrawn.", path=["input", "paymentId"], current_state="WITHDRAWN")
     async with transaction():
-        (before,) = await rows(_SAID_AGAINST, payment.id)
-        await execute(
-            "UPDATE payments SET contradicted_at = NULL, contradiction = NULL, unknown_since = NULL, "
-            "asked_from = now() WHERE id = $1 AND confirmed_at IS NULL",
-            payment.id,
-        )
-        if what := deeds.changed(before, dict.fromkeys(before)):
-            await deeds.note(payment.merchant_id, ASK_AGAIN, Of("payment", payment.id), cause, what)
+        for before in await rows(_SAID_AGAINST, payment.id):
+            await execute(_FORGET.format(which="id = $1"), payment.id)
+            if what := deeds.changed(before, dict.fromkeys(before)):
+                await deeds.note(payment.merchant_id, ASK_AGAIN, Of("payment", payment.id), cause, what)
     return await Payment.get(id=payment.id)
 
 
@@ -260,15 +263,7 @@ async def forget(connection_id: UUID, *, listed: bool) -> None:
     `listed`: also of those that the PSE has listed, whose account is another one for certain. What is on its way from
     the account before counts no more, too.
     """
-    await execute(
-        "UPDATE payments SET confirmed_at = NULL, confirmed_by = NULL, shown_captured = NULL, shown_gone = NULL, "
-        "  contradicted_at = NULL, contradiction = NULL, unknown_since = NULL, asked_from = now() "
-        "WHERE id IN (SELECT id FROM payments WHERE connection_id = $1 AND withdrawn_at IS NULL "
-        "  AND (confirmed_at IS NOT NULL OR contradicted_at IS NOT NULL OR reserved > 0) "
-        "  AND (confirmed_by IS DISTINCT FROM 'LISTING' OR $2) ORDER BY id FOR NO KEY UPDATE)",
-        connection_id,
-        listed,
-    )
+    await execute(_FORGET.format(which=f"id IN ({_OF_CONNECTION})"), connection_id, listed)
 
 
 async def ask_anew_what_was_gone(payment_id: UUID) -> None:
@@ -276,11 +271,7 @@ async def ask_anew_what_was_gone(payment_id: UUID) -> None:
 
     Inside the caller's transaction, which holds the payment's lock or that of a refund of it.
     """
-    await execute(
-        "UPDATE payments SET confirmed_at = NULL, confirmed_by = NULL, shown_captured = NULL, shown_gone = NULL, "
-        "  asked_from = now() WHERE id = $1 AND shown_gone > 0",
-        payment_id,
-    )
+    await execute(_FORGET.format(which="id = $1 AND shown_gone > 0"), payment_id)
 
 
 def contradicted(payment: Payment, kind: FindingKind, said: str) -> Found:

@@ -204,13 +204,15 @@ def _both_unpaid(row: dict[str, Any]) -> bool:
 
 
 def _outcome(row: dict[str, Any]) -> Outcome:
+    # A line that is found by its amount spells the refund's id in a way of its own (dLocal): that is no name of it.
+    name = None if row["by_amount"] else row["pse_refund_reference"]
     if row["state"] == "SUCCEEDED":
-        return Succeeded(row["pse_refund_reference"], row["booked_at"])
+        return Succeeded(name, row["booked_at"])
     if row["state"] == "PENDING":
-        return Accepted(row["pse_refund_reference"])
+        return Accepted(name)
     if row["refund_state"] == "SUCCEEDED" or row["state"] == "RETURNED":
-        return Returned("REPORTED_FAILED", "The report says that the money came back.", row["pse_refund_reference"])
-    return Declined("REPORTED_FAILED", "The report says that the refund failed.", row["pse_refund_reference"])
+        return Returned("REPORTED_FAILED", "The report says that the money came back.", name)
+    return Declined("REPORTED_FAILED", "The report says that the refund failed.", name)
 
 
 def _known(row: dict[str, Any]) -> KnownRefund:

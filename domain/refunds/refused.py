@@ -93,7 +93,7 @@ async def lift(connection: Connection) -> None:
     )
     if connection.refused_since is not None:
         await findings.resolve(connection.merchant_id, _name(connection.id), "The PSE takes us again.")
-        await schedule.wake(connection.id, State.REQUESTED)
+        await schedule.wake(connection.id, State.REQUESTED, State.SUBMITTED, State.PENDING)
         await unheard.try_again(connection.id)
 
 

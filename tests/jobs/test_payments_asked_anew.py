@@ -1,5 +1,6 @@
 """A payment that is asked for anew, because the keys are others: what our refunds do meanwhile is none of others'."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -7,14 +8,15 @@ import pytest
 
 from domain import invariants
 from domain.access.tokens import Role
-from domain.models import Finding, Payment, Refund
+from domain.models import Deed, Finding, Notice, Payment, Refund
 from domain.models.refunds import State
 from domain.money import Money
 from domain.onboarding import drafts
-from domain.payments import register
+from domain.payments import confirmations, register
 from domain.platform.database import rows
+from domain.problems import AmountExceedsRefundable
 from domain.pse.vocabulary import Method, Shown
-from domain.refunds import by_hand, confirming, next_step
+from domain.refunds import by_hand, confirming, next_step, schedule
 from domain.refunds.evidence import Evidence, Way
 from domain.refunds.work import AskPayment
 from jobs import reconciliation
@@ -35,6 +37,15 @@ async def _new_keys(world: World) -> None:
 
 async def _left(payment: Payment) -> int:
     return register.refundable(await Payment.get(id=payment.id)).minor_units
+
+
+async def _heard(world: World, count: int) -> None:
+    """So many webhooks are here, and applied."""
+    for _ in range(200):
+        if await Notice.filter(connection_id=world.shop.connection.id).count() >= count:
+            break
+        await asyncio.sleep(0.02)
+    await world.apply_notices()
 
 
 async def _findings() -> Sequence[str]:
@@ -118,3 +129,39 @@ async def test_what_a_person_has_paid_at_the_pse_is_ours_once_it_is_settled(sand
         assert (await world.step(await a_refund(world.shop, payment, 1_000))).state is State.SUCCEEDED
         await by_hand.settle(who, by_person.id, Evidence(Way.PSE_BACK_OFFICE, made["refund"], day), CAUSE)
         assert await _left(payment) == 5_000
+
+
+async def test_what_the_pse_lists_takes_the_place_of_what_it_had_shown_to_be_gone(sandbox: SandboxClient) -> None:
+    async with a_world(sandbox.at("pix")) as world:
+        payment = await world.payment(confirmed=False)
+        taken = (await world.sandbox.post("med", payment=payment.pse_reference, amount=3_000))["refund"]
+        assert (await world.step(await a_refund(world.shop, payment, 1_000))).state is State.SUCCEEDED
+        await world.sandbox.post("give-back", payment=payment.pse_reference, refund=taken)
+        await _heard(world, 2)
+        assert await _left(payment) == 9_000
+
+
+async def test_a_person_has_the_pse_asked_again_what_of_a_payment_is_gone(sandbox: SandboxClient) -> None:
+    async with a_world(sandbox.at("pix")) as world:
+        payment = await world.payment(confirmed=False, webhook_moods=[{"name": "missing"}] * 3)
+        taken = (await world.sandbox.post("med", payment=payment.pse_reference, amount=3_000))["refund"]
+        assert (await world.step(await a_refund(world.shop, payment, 1_000))).state is State.SUCCEEDED
+        await world.sandbox.post("give-back", payment=payment.pse_reference, refund=taken)
+        with pytest.raises(AmountExceedsRefundable):
+            await a_refund(world.shop, payment, 9_000)
+        who = a_person(world.shop, "Ana", Role.ADMIN)
+        await confirmations.ask_again(who, payment.id, CAUSE)
+        assert (await world.finish(await a_refund(world.shop, payment, 8_000))).state is State.SUCCEEDED
+        before = await Payment.get(id=payment.id)
+        await confirmations.ask_again(who, payment.id, CAUSE)
+        assert (await Payment.get(id=payment.id)).confirmed_at == before.confirmed_at, "Nothing is against it."
+        assert await Deed.filter(operation="paymentAskAgain", kind="CHANGE").count() == 1
+
+
+async def test_what_is_at_the_pse_is_asked_about_with_new_keys_at_once(sandbox: SandboxClient) -> None:
+    async with a_world(sandbox.at("pix")) as world:
+        payment = await world.payment("pending", webhook_moods=[{"name": "missing"}])
+        refund = await world.step(await a_refund(world.shop, payment, 4_000))
+        await schedule.postpone(refund.id, 86_400)  # it was asked about in vain for long
+        await _new_keys(world)
+        assert await rows("SELECT 1 FROM refunds WHERE id = $1 AND due_at <= now()", refund.id)
