@@ -152,6 +152,17 @@ async def at_woo(books: Database, shop: WooShop) -> AsyncIterator[ShopWorld]:
         yield made
 
 
+async def test_a_refund_in_another_currency_than_the_orders_is_not_recorded_as_one_in_the_orders(
+    at_woo: ShopWorld, shop: WooShop
+) -> None:
+    """A shop sells in dollars, and its PSE has charged the customer in reais."""
+    order = shop.order(currency="USD")
+    await an_answer(await a_refund(at_woo.merchant, await at_woo.payment(order), 5_400), Succeeded("paid"))
+    await at_woo.work()
+    assert shop.refunds[int(order)] == []
+    assert [(row.why, row.told_state) for row in await at_woo.all()] == [("NOT_TOLD", None)]
+
+
 async def test_a_number_that_may_be_another_orders_id_waits_for_a_person(at_woo: ShopWorld, shop: WooShop) -> None:
     """A plugin numbers orders anew: this one is called as another's id is, and the payment is the other's."""
     called, other = shop.order(), "1001"
