@@ -95,7 +95,8 @@ class WooCommerce(Dialect):
         for page in range(1, _PAGES_MAX + 1):
             shown = yield from _list(access, "orders", {**window, "page": str(page)})
             orders = dialect.page_of(shown, _PAGE, "WooCommerce's list of orders")
-            found += [LookAt(name) for one in orders if (name := dialect.name_of(one, "id")) is not None]
+            named = [(dialect.name_of(one, "id"), not one.get("refunds")) for one in orders]
+            found += [LookAt(name, bare=bare) for name, bare in named if name is not None]
             if len(orders) < _PAGE:
                 return Polled(found)
         raise NoAnswer("The list of orders has no end.")
