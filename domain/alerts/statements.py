@@ -138,15 +138,18 @@ SELECT h.merchant_id, 'refunds' AS place, NULL::uuid AS connection_id, NULL::uui
   (SELECT jsonb_object_agg(currency, amount) FROM sums s WHERE s.merchant_id = h.merchant_id) AS amounts,
   NULL::jsonb AS subjects, jsonb_build_object('usual', b.usual) AS facts
 FROM hour h JOIN before b ON b.merchant_id = h.merchant_id WHERE h.count >= $2::int * greatest(b.usual, 1)"""
-# What takes nothing at all; and webhooks that have let a message be given up within a day, while others may arrive.
+# What takes nothing at all; webhooks that have let a message be given up within a day, while others may arrive; and
+# what people read that has refused one and has taken none since: what it was is told to nobody.
 CHANNEL: Final = """SELECT e.merchant_id, e.id::text AS place, NULL::uuid AS connection_id, e.id AS endpoint_id,
   greatest(e.failures, g.count, 1)::bigint AS count, coalesce(e.failing_since, g.since, now()) AS since,
   NULL::jsonb AS amounts, NULL::jsonb AS subjects, jsonb_build_object('name', e.name, 'why', coalesce(e.why,
     CASE WHEN g.count > 0 THEN format('given up: %s, the last: %s', g.count, g.said) END, 'no answer')) AS facts
 FROM endpoints e CROSS JOIN LATERAL (SELECT count(*) AS count, min(d.ended_at) AS since,
     (array_agg(d.said ORDER BY d.ended_at DESC))[1] AS said FROM deliveries d
-  WHERE d.endpoint_id = e.id AND e.kind = 'WEBHOOK' AND e.state = 'ACTIVE' AND d.state = 'FAILED'
-    AND d.made_at > now() - interval '7 days' AND d.ended_at > now() - interval '1 day') g
+  WHERE d.endpoint_id = e.id AND e.state = 'ACTIVE' AND d.state = 'FAILED'
+    AND d.made_at > now() - interval '7 days' AND d.ended_at > now() - interval '1 day'
+    AND (e.kind = 'WEBHOOK' OR NOT EXISTS (SELECT FROM deliveries t WHERE t.endpoint_id = e.id AND t.state = 'SENT'
+      AND t.made_at > now() - interval '7 days' AND t.ended_at >= d.ended_at))) g
 WHERE e.state = 'BROKEN' OR e.state = 'PAUSED' AND e.failing_since IS NOT NULL OR g.count > 0
   OR e.state = 'ACTIVE' AND e.failures >= 5 AND e.failing_since < now() - interval '15 minutes'"""
 FORGED: Final = """SELECT c.merchant_id, c.id::text AS place, c.id AS connection_id, NULL::uuid AS endpoint_id,

@@ -33,14 +33,13 @@ from domain.refunds.find import CREATE
 from domain.refunds.request import NewRefund
 
 _TELL_EACH: Final = 50
-# Refunds of the payment and amount that have left or may, and rows of other sheets that are being asked for (of one
-# that has ended: while its worker may be in the middle of it); of a row with a number of its own, those without one.
-_BESIDE: Final = """SELECT (SELECT count(*) FROM refunds r WHERE r.payment_id = $1 AND r.amount = $2
-    AND r.state <> ALL($5::varchar[]) AND NOT ($4 AND EXISTS (SELECT FROM batch_rows b
-      WHERE b.refund_id = r.id AND b.number IS NOT NULL)))
-  + (SELECT count(*) FROM batch_rows b WHERE b.payment_id = $1 AND b.amount = $2 AND b.claimed_at IS NOT NULL
-    AND b.outcome IS NULL AND b.id <> $3 AND NOT ($4 AND b.number IS NOT NULL) AND EXISTS (SELECT FROM batches a
-      WHERE a.id = b.batch_id AND (a.state = 'APPLYING' OR a.ended_at > now() - $6::interval))) AS beside"""
+# The numbers (or none) of refunds of the payment and amount that have left or may, and of rows of other sheets that are
+# being asked for (of one that has ended: while its worker may be in the middle of it); this very row is none of these.
+_BESIDE: Final = """SELECT (SELECT min(b.number) FROM batch_rows b WHERE b.refund_id = r.id) AS number FROM refunds r
+  WHERE r.payment_id = $1 AND r.amount = $2 AND r.state <> ALL($5::varchar[])
+UNION ALL SELECT b.number FROM batch_rows b WHERE b.payment_id = $1 AND b.amount = $2 AND b.claimed_at IS NOT NULL
+  AND b.outcome IS NULL AND b.id <> $3 AND (b.number IS NULL OR b.key <> $4) AND EXISTS (SELECT FROM batches a
+    WHERE a.id = b.batch_id AND (a.state = 'APPLYING' OR a.ended_at > now() - $6::interval))"""
 _CLAIM: Final = """UPDATE batch_rows SET claimed_at = now() WHERE id = $1 AND claimed_at IS NULL AND outcome IS NULL
   AND EXISTS (SELECT FROM batches b WHERE b.id = $2 AND b.state = 'APPLYING' AND b.tries = $3)"""
 _KEEP: Final = """UPDATE batch_rows SET outcome = $2, outcome_code = $3, outcome_said = $4, refund_id = $5, at = now()
@@ -161,9 +160,9 @@ async def _claimed(turn: _Turn, row: BatchRow) -> RowCame | None:
     async with transaction():
         if row.payment_id is not None:
             await lock_name(f"asking/{row.payment_id}")
-            numbered = row.number is not None
-            (found,) = await rows(_BESIDE, row.payment_id, row.amount, row.id, numbered, known.ENDED, batches.LEASE)
-            if found["beside"] > row.seen and not await _is_own(turn, row):
+            found = await rows(_BESIDE, row.payment_id, row.amount, row.id, row.key, known.ENDED, batches.LEASE)
+            beside = sum(_may_be(row.number, one["number"]) for one in found)
+            if beside > row.seen and not await _is_own(turn, row):
                 said = (
                     "The same was asked for since this sheet was judged: look, and hand the row in anew if it is meant."
                 )
@@ -171,6 +170,11 @@ async def _claimed(turn: _Turn, row: BatchRow) -> RowCame | None:
         if row.claimed_at is None and await execute(_CLAIM, row.id, turn.batch.id, turn.batch.tries) != 1:
             raise _Overtaken
     return None
+
+
+def _may_be(number: str | None, other: str | None) -> bool:
+    """Whether what was asked for may be the same: it, or this, has no number of its own, or they are alike."""
+    return number is None or other is None or verdicts.alike(number) == verdicts.alike(other)
 
 
 async def _is_own(turn: _Turn, row: BatchRow) -> bool:

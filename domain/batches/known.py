@@ -3,12 +3,14 @@
 Nothing is locked and nothing is written: what was known is compared again where a row is worked off.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from domain.batches.lines import Line
+from domain.batches.verdicts import alike
 from domain.models import Connection
 from domain.models.refunds import RELEASED
 from domain.payments import confirmations
@@ -24,10 +26,9 @@ _BY_NAME: Final = """SELECT a.row, p.id FROM unnest($1::int[], $2::varchar[]) AS
 JOIN payments p ON p.connection_id = ANY($3::uuid[]) AND p.pse_reference = a.name AND p.withdrawn_at IS NULL"""
 _BY_ORDER: Final = """SELECT a.row, p.id FROM unnest($1::int[], $2::varchar[]) AS a(row, name)
 JOIN payments p ON p.merchant_id = $3 AND p.order_reference = a.name AND p.withdrawn_at IS NULL"""
-# Refunds of a payment that have left or may, by their amount; of those, the ones that a sheet has given a number.
-_LIVE: Final = """SELECT r.payment_id, r.amount, count(*)::int AS times, max(r.reference) AS reference,
-  count(*) FILTER (WHERE EXISTS (SELECT FROM batch_rows b WHERE b.refund_id = r.id AND b.number IS NOT NULL))::int
-    AS numbered
+# Refunds of a payment that have left or may, by their amount; and the numbers that sheets have given them.
+_LIVE: Final = """SELECT r.payment_id, r.amount, max(r.reference) AS reference,
+  array_agg((SELECT min(b.number) FROM batch_rows b WHERE b.refund_id = r.id)) AS numbers
 FROM refunds r WHERE r.payment_id = ANY($1::uuid[]) AND r.state <> ALL($2::varchar[])
 GROUP BY r.payment_id, r.amount"""
 _EARLIER: Final = """SELECT DISTINCT ON (b.key) b.key, b.payment_id, b.amount, b.currency, r.reference, r.state
@@ -39,13 +40,25 @@ FROM unnest($1::int[], $2::uuid[], $3::varchar[]) AS a(row, connection, name)
 JOIN payments p ON p.connection_id = a.connection AND p.pse_reference = a.name AND p.withdrawn_at IS NULL"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Twins:
-    """Refunds of one amount of a payment that have left or may. `numbered`: of these, with a number of their own."""
+    """Refunds of one amount of a payment that have left or may; those that have a number of their own also by that."""
 
+    reference: str = ""
     times: int = 0
     numbered: int = 0
-    reference: str = ""
+    numbers: Counter[str] = field(default_factory=Counter)
+
+    def add(self, number: str | None) -> None:
+        """One more."""
+        self.times += 1
+        if number:
+            self.numbered += 1
+            self.numbers[alike(number)] += 1
+
+    def beside(self, number: str) -> int:
+        """How many may be the same: of one with a number of its own, those without, or whose number is alike."""
+        return self.times - self.numbered + self.numbers[alike(number)] if number else self.times
 
 
 @dataclass(slots=True)
@@ -75,8 +88,9 @@ async def of_refunds(merchant_id: UUID, lines: Sequence[Line], keys: Sequence[st
     for ids in chunks(payment_ids):
         known.payments |= {one["id"]: one for one in await insert.seen_all(merchant_id, ids)}
         for one in await rows(_LIVE, list(ids), ENDED):
-            place = (one["payment_id"], one["amount"])
-            known.live[place] = Twins(one["times"], one["numbered"], one["reference"])
+            twins = known.live[one["payment_id"], one["amount"]] = Twins(one["reference"])
+            for number in one["numbers"]:
+                twins.add(number)
         known.shown |= await confirmations.by_reports(ids)
     known.earlier = await earlier(merchant_id, keys)
     return known

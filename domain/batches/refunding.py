@@ -135,7 +135,7 @@ class _Judge:
 
     def _twin(self, line: Line, key: str, payment: Mapping[str, Any], amount: Money) -> Judged | None:
         live = self.have.live.get((payment["id"], amount.minor_units), Twins())
-        if self._beside(line, live) == 0 or columns.is_yes(line.get("again")):
+        if live.beside(line.get("number")) == 0 or columns.is_yes(line.get("again")):
             return None
         said = (
             f"{amount} of this payment was asked for before (refund {live.reference}): if it is to be refunded once "
@@ -145,11 +145,6 @@ class _Judge:
             "once more, write yes in the column Again."
         )
         return self._of(line, key, payment, amount, RowVerdict.DUPLICATE, said, "LIKELY_DUPLICATE")
-
-    @staticmethod
-    def _beside(line: Line, live: Twins) -> int:
-        """What may be the same refund: of one with a number of its own, those without."""
-        return live.times - live.numbered if line.get("number") else live.times
 
     async def _decided(self, line: Line, key: str, payment: dict[str, Any], amount: Money) -> Judged:
         reason = reason_of(line)
@@ -163,10 +158,9 @@ class _Judge:
             account = Named(given.kind, Word.STAFF, is_payers=False)
         needed = await self._needed(payment, amount, reason, account)
         held = await self._held(payment, amount)
-        live = self.have.live.get((payment["id"], amount.minor_units), Twins())
-        seen = self._beside(line, live)
-        numbered = live.numbered + bool(line.get("number"))
-        self.have.live[payment["id"], amount.minor_units] = Twins(live.times + 1, numbered, live.reference)
+        live = self.have.live.setdefault((payment["id"], amount.minor_units), Twins())
+        seen = live.beside(line.get("number"))
+        live.add(line.get("number"))
         payment["reserved"] += amount.minor_units
         if given is None and waits_for_destination(payment):
             verdict, said = RowVerdict.ASKS, "The method has no way back: the customer is asked for an account."

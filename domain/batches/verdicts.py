@@ -1,6 +1,7 @@
 """What may become of a row of a sheet, and what a row is called by."""
 
 import hashlib
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -68,6 +69,12 @@ def refused(line: Line, key: str, code: str, said: str) -> Judged:
 def number_of(line: Line) -> str | None:
     """The refund number that the row has, if it has one."""
     return line.get("number")[:_NUMBER_MAX] or None
+
+
+def alike(number: str) -> str:
+    """A refund number without what gets lost on the way: zeros in front, capitals, width, and what nobody sees."""
+    told = unicodedata.normalize("NFKC", number[:_NUMBER_MAX]).casefold()
+    return "".join(one for one in told if one.isprintable() and not one.isspace()).lstrip("0")
 
 
 def problem_of(problem: Problem) -> Refusal:

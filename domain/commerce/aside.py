@@ -25,15 +25,15 @@ async def put(shop: Shop, orders: Sequence[LookAt], request_id: str) -> None:
     """Have each of these looked at by itself, until the shop answers."""
     if not orders:
         return
-    names = list(dict.fromkeys(one.order for one in orders))
-    bodies = [json.dumps({"order": name}).encode() for name in names]
+    named = {one.order: one for one in orders}
+    bodies = [json.dumps({"order": one.order, "bare": one.bare}).encode() for one in named.values()]
     await execute(
         _PUT,
         shop.merchant_id,
         shop.id,
         PATH,
         request_id[:64],
-        [f"{PATH}/{name}" for name in names],
+        [f"{PATH}/{name}" for name in named],
         [hashlib.sha256(body).hexdigest() for body in bodies],
         bodies,
     )
@@ -41,4 +41,7 @@ async def put(shop: Shop, orders: Sequence[LookAt], request_id: str) -> None:
 
 def found(notice: ShopNotice) -> LookAt | None:
     """The order that was put aside; None: it is a message that came."""
-    return LookAt(str(json.loads(bytes(notice.body))["order"])) if notice.path == PATH else None
+    if notice.path != PATH:
+        return None
+    body = json.loads(bytes(notice.body))
+    return LookAt(str(body["order"]), bare=bool(body["bare"]))

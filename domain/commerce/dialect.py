@@ -69,6 +69,8 @@ class Dialect:
     gives_up_seconds: ClassVar[float | None] = None  # after which it asks no more
     # For how long its own gateway may be at work on a refund that it shows already; that it was, it says afterwards.
     gateway_seconds: ClassVar[float | None] = None
+    # Its names begin with the list that they are of ("return:1"), and one refund may stand in several.
+    lists: ClassVar[bool] = False
     deletes: ClassVar[bool] = False  # a refund that is not among its order's any more was taken back
 
     def verify(self, came: WebhookRequest, access: ShopAccess, now: datetime) -> None:

@@ -30,6 +30,11 @@ WHERE b.payment_id = $1 AND b.amount = $2 AND b.claimed_at IS NOT NULL AND b.out
 _BY_ANOTHER: Final = f"""
 SELECT 1 AS one FROM shop_refunds s JOIN refunds r ON r.id = s.refund_id
 WHERE s.payment_id = $1 AND s.shop_id <> $3 AND r.amount = $2 AND r.state NOT IN {_ENDED_UNPAID} LIMIT 1"""  # noqa: S608
+# Something of the payment that stands in another list of the same shop: the same, under another name, it may be.
+_BY_LIST: Final = f"""
+SELECT 1 AS one FROM shop_refunds s JOIN refunds r ON r.id = s.refund_id
+WHERE s.payment_id = $1 AND s.shop_id = $2 AND split_part(s.name, ':', 1) <> split_part($3, ':', 1)
+  AND r.state NOT IN {_ENDED_UNPAID} LIMIT 1"""  # noqa: S608 - ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,7 @@ def _usable(names: Iterable[str]) -> list[str]:
     return [name for name in dict.fromkeys(names) if len(name) <= _LENGTH_MAX and name.isprintable()]
 
 
-async def already(shop: Shop, payment: Payment, amount: int) -> Unmatched | None:
+async def already(shop: Shop, payment: Payment, amount: int, name: str) -> Unmatched | None:
     """Whether as much has left otherwise: then it may be this very refund, made by hand, and a person says so."""
     if payment.taken_by_bank > 0:
         said = "Money of the payment left without us: a refund made at the PSE may be this one."
@@ -139,6 +144,10 @@ async def already(shop: Shop, payment: Payment, amount: int) -> Unmatched | None
     if await rows(_BY_HAND, payment.id, amount) or await rows(_BY_SHEET, payment.id, amount):
         said = "As much of the payment is refunded already, or about to be: asked for here, or tried again here."
         return Unmatched(Why.ALREADY_REFUNDED, said)
+    if dialect_of(shop.kind).lists and await rows(_BY_LIST, payment.id, shop.id, name):
+        return Unmatched(
+            Why.ALREADY_REFUNDED, "Another list of the shop has a refund of this payment: it may be this one."
+        )
     if await rows(_BY_ANOTHER, payment.id, amount, shop.id):
         return Unmatched(Why.ANOTHER_SHOP, "Another shop of yours asked for as much of this payment.")
     return None

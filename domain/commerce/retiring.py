@@ -27,5 +27,7 @@ async def leave(shop: Shop, told: Told, request_id: str) -> str:
 
 def _said(told: Told) -> SaidRefund | None:
     if isinstance(told, LookAt):
+        if told.bare:
+            return None
         return told.seen or SaidRefund(f"order:{told.order}", told.order)
     return told if isinstance(told, SaidRefund) else None

@@ -132,7 +132,7 @@ async def _asked_for(shop: Shop, row: ShopRefund, payment: Payment, *, agreed: b
             return None
         await lock_name(f"asking/{payment.id}")
         amount = checked_amount(await _facts(payment), said.amount)
-        if not agreed and (other := await matching.already(shop, payment, amount.minor_units)) is not None:
+        if not agreed and (other := await matching.already(shop, payment, amount.minor_units, said.name)) is not None:
             return other
         new = NewRefund(payment.id, amount, _reason(said.reason), said.reason)
         cause = await linking.cause_of(shop, row.request_id)
@@ -144,7 +144,7 @@ async def _asked_for(shop: Shop, row: ShopRefund, payment: Payment, *, agreed: b
 async def _refused(shop: Shop, payment: Payment, said: SaidRefund, error: Problem) -> Unmatched:
     """Why our rules refuse it; where the money left by hand before, that is the reason."""
     wanted = said.amount.minor_units if said.amount else payment.captured
-    other = await matching.already(shop, payment, wanted)
+    other = await matching.already(shop, payment, wanted, said.name)
     return other or Unmatched(Why.REFUSED, f"{error.code}: {error.message}"[:BECAUSE_MAX])
 
 

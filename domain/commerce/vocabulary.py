@@ -91,10 +91,14 @@ class SaidRefund:
 
 @dataclass(frozen=True, slots=True)
 class LookAt:
-    """Something of an order is new: its refunds are asked for. `seen`: what was said of one, where we may not ask."""
+    """Something of an order is new: its refunds are asked for. `seen`: what was said of one, where we may not ask.
+
+    `bare`: it is shown without any refund, so that none may be new.
+    """
 
     order: str
     seen: "SaidRefund | None" = None
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

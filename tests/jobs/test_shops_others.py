@@ -134,7 +134,10 @@ async def test_a_part_of_an_order_in_another_currency_than_magentos_own_is_never
         await an_answer(refund, Succeeded(f"paid {order}"))
     await world.work()
     assert [str(one["grand_total"]) for one in magento.memos.values()] == ["100.00"]
-    assert [(row.why, row.told_state) for row in await world.all()] == [("NOT_TOLD", None), (None, "SUCCEEDED")]
+    assert {(row.amount, row.why, row.told_state) for row in await world.all()} == {
+        (2_500, "NOT_TOLD", None),
+        (10_000, None, "SUCCEEDED"),
+    }
 
 
 @pytest.fixture
@@ -147,6 +150,17 @@ async def at_woo(books: Database, shop: WooShop) -> AsyncIterator[ShopWorld]:
     keys = {"consumer_key": woo.KEY, "consumer_secret": woo.SECRET, "webhook_secret": woo.WEBHOOK_SECRET}
     async with a_world(ShopKind.WOOCOMMERCE, shop, {"address": "{url}", "records": "yes", **keys}) as made:
         yield made
+
+
+async def test_a_refund_in_another_currency_than_the_orders_is_not_recorded_as_one_in_the_orders(
+    at_woo: ShopWorld, shop: WooShop
+) -> None:
+    """A shop sells in dollars, and its PSE has charged the customer in reais."""
+    order = shop.order(currency="USD")
+    await an_answer(await a_refund(at_woo.merchant, await at_woo.payment(order), 5_400), Succeeded("paid"))
+    await at_woo.work()
+    assert shop.refunds[int(order)] == []
+    assert [(row.why, row.told_state) for row in await at_woo.all()] == [("NOT_TOLD", None)]
 
 
 async def test_a_number_that_may_be_another_orders_id_waits_for_a_person(at_woo: ShopWorld, shop: WooShop) -> None:
@@ -281,6 +295,26 @@ async def test_mabangs_lists_are_read_as_the_merchant_has_named_their_fields(boo
         assert (await world.http.post(f"{world.url}/shops/{world.shop.id}", content=b"{}")).status_code == 401
         await world.pay()
         assert (await world.all())[-1].told_state == "SUCCEEDED"
+
+
+async def test_what_stands_in_both_of_mabangs_lists_is_paid_once_and_the_other_is_a_persons(books: Database) -> None:
+    foreign = MabangErp()
+    now = f"{datetime.now(UTC) + timedelta(hours=8):%Y-%m-%d %H:%M:%S}"
+    row = {"platformOrderId": "O-1", "status": "2", "currencyId": "BRL", "amount": "12.50", "refundTime": now}
+    foreign.rows["order-get-return-order-list-v2"] = [{**row, "returnOrderId": one} for one in "12"]
+    foreign.rows["order-get-refund-list"] = [{**row, "no": 7}]
+    values = {"address": "{url}/api/v2", "appkey": "200000", "developer_key": erp.KEY, "return_amount_field": "amount"}
+    values |= {"refund_id_field": "no", "refund_amount_field": "amount", "refund_time_field": "refundTime"}
+    async with a_world(ShopKind.MABANG, foreign, {**values, "refund_statuses": "2"}) as world:
+        await world.payment("O-1")
+        await world.look()
+        found = {one.name: (one.state.value, one.why) for one in await world.all()}
+        assert found == {
+            "return:1": ("LINKED", None),
+            "return:2": ("LINKED", None),
+            "refund:7": ("WAITING", "ALREADY_REFUNDED"),
+        }
+        assert [one.amount for one in await world.refunds()] == [1_250, 1_250]
 
 
 async def test_a_shops_secrets_go_to_no_other_host_than_they_were_given_for(at_woo: ShopWorld) -> None:

@@ -101,6 +101,18 @@ async def test_a_shop_that_takes_few_questions_at_once_is_asked_about_each_order
     assert (await world.reload()).failing_since is None
 
 
+async def test_of_what_a_sweep_had_put_aside_a_retired_shop_leaves_orders_with_refunds_to_a_person_alone(
+    world: ShopWorld, shop: WooShop
+) -> None:
+    with_refund, _ = shop.order(), shop.order()
+    shop.refund(with_refund, "40.00")
+    shop.taken = 0
+    await world.look()
+    await shops.step(a_person(world.merchant, "ana", Role.ADMIN), world.shop.id, "shopRetire", CAUSE)
+    await world.later()
+    assert [(row.order_reference, row.why) for row in await world.all()] == [(with_refund, "ORDER_UNREADABLE")]
+
+
 async def test_a_sweep_that_has_no_time_for_all_orders_leaves_none_of_them_out(
     world: ShopWorld, shop: WooShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

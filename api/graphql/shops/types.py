@@ -159,7 +159,7 @@ class ShopCheck:
         )
 
 
-@strawberry.type(description="What a shop said, as it came, and what came of it.")
+@strawberry.type(description="What a shop said, as it came, or an order that a sweep put aside, and what came of it.")
 class ShopNotice:
     id: strawberry.ID
     shop_id: strawberry.ID

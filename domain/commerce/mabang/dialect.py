@@ -34,6 +34,7 @@ class Mabang(Dialect):
 
     kind: ClassVar[ShopKind] = ShopKind.MABANG
     poll_seconds: ClassVar[float | None] = 600.0
+    lists: ClassVar[bool] = True
     fields: ClassVar[Sequence[Field]] = (
         Field("address", "Address", "of the gateway", live=_ADDRESS),
         Field("appkey", "App key", "Mabang's developer centre"),

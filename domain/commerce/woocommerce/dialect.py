@@ -95,16 +95,18 @@ class WooCommerce(Dialect):
         for page in range(1, _PAGES_MAX + 1):
             shown = yield from _list(access, "orders", {**window, "page": str(page)})
             orders = dialect.page_of(shown, _PAGE, "WooCommerce's list of orders")
-            found += [LookAt(name) for one in orders if (name := dialect.name_of(one, "id")) is not None]
+            named = [(dialect.name_of(one, "id"), not one.get("refunds")) for one in orders]
+            found += [LookAt(name, bare=bare) for name, bare in named if name is not None]
             if len(orders) < _PAGE:
                 return Polled(found)
         raise NoAnswer("The list of orders has no end.")
 
     def look(self, access: ShopAccess, order: str) -> Asking[Sequence[SaidRefund] | None]:
-        answered = yield _request(access, "GET", f"orders/{order}")
-        if isinstance(answered, httpx.Response) and answered.status_code == 404:
-            return None
-        found = dialect.answer_of(answered)
+        found = yield from _order(access, order)
+        return None if found is None else (yield from self._refunds_of(access, order, found))
+
+    @staticmethod
+    def _refunds_of(access: ShopAccess, order: str, found: Mapping[str, Any]) -> Asking[Sequence[SaidRefund]]:
         refunds = yield from _list(access, f"orders/{order}/refunds", {"per_page": str(_PAGE)})
         if len(refunds) >= _PAGE:
             raise NoAnswer(f"Order {order} has more refunds than WooCommerce shows at once.")
@@ -128,14 +130,17 @@ class WooCommerce(Dialect):
             return ShopHasNone("The payment names no order by WooCommerce's number.")
         assert news.amount is not None, "What was refunded has an amount."
         try:
-            there = yield from self.look(access, news.order)
+            order = yield from _order(access, news.order)
+            if order is None:
+                return ShopHasNone("WooCommerce has no such order.")
+            there = yield from self._refunds_of(access, news.order, order)
         except NoAnswer as error:
             return ShopLater(str(error), error.seconds)
-        if there is None:
-            return ShopHasNone("WooCommerce has no such order.")
         for one in there:
             if news.reference and one.ours == news.reference:
                 return ShopDone("It was recorded before.", one.name)
+        if order.get("currency") != news.amount.currency:  # it takes the amount for one in its own
+            return ShopRefuses(f"The order is in {order.get('currency')}, the refund in {news.amount.currency}.")
         body = {
             "amount": news.amount.decimal(),
             "reason": dialect.words_of(news),
@@ -144,6 +149,17 @@ class WooCommerce(Dialect):
             "meta_data": [{"key": _META, "value": f"{dialect.MARK}{news.reference}"}],
         }
         return _done((yield _request(access, "POST", f"orders/{news.order}/refunds", body=body)), named=True)
+
+
+def _order(access: ShopAccess, order: str) -> Asking[Mapping[str, Any] | None]:
+    """The order; None: there is none. Raises NoAnswer."""
+    answered = yield _request(access, "GET", f"orders/{order}")
+    if isinstance(answered, httpx.Response) and answered.status_code == 404:
+        return None
+    found = dialect.answer_of(answered)
+    if not isinstance(found, dict):
+        raise NoAnswer("It answered with something that is no JSON.")
+    return found
 
 
 def _said(order: Mapping[str, Any], refund: Mapping[str, Any]) -> SaidRefund | None:

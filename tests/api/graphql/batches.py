@@ -24,7 +24,11 @@ HEAD = "Pedido;Valor;Moeda;Número do reembolso;Motivo;Obs;Setor;De novo\n"
 
 
 def sheet_of(*cells: str) -> bytes:
-    return (HEAD + "".join(f"{one}\n" for one in cells)).encode("cp1252")
+    text = HEAD + "".join(f"{one}\n" for one in cells)
+    try:
+        return text.encode("cp1252")
+    except UnicodeEncodeError:
+        return text.encode()
 
 
 async def sent(asker: Asker, given: bytes, purpose: str = "REFUND_BATCH", name: str = "maio.csv") -> str:

@@ -45,6 +45,28 @@ async def test_a_claimed_row_is_not_paid_beside_what_a_person_refunded_since(ent
     assert outcomes(found) == [("LEFT", "LIKELY_DUPLICATE"), ("ASKED", None)]
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_a_refund_number_that_a_spreadsheet_has_changed_is_no_other_refund(
+    enter: Enter, settings: Settings, at_once: bool
+) -> None:
+    """A sheet that was handed in and saved again has lost the zeros in front; a copied cell brings what nobody sees."""
+    asker = await enter(Role.REQUESTER)
+    await orders(asker.shop, 10_000, 10_000)
+    told = [sheet_of(f"A1;10,00;BRL;{one}", "A2;10,00;BRL;R-2") for one in ("000123", "123", "１２３")]
+    batches = []
+    for given in told:
+        batch = await judged(asker, settings, given)
+        batches.append(batch if at_once else await applied(asker, settings, batch))
+    if at_once:
+        assert {row["verdict"] for one in batches for row in one["rows"]} == {"GOES"}
+        batches = [await applied(asker, settings, one) for one in batches]
+    assert await Refund.all().count() == 2
+    assert {one["rows"][0]["code"] for one in batches[1:]} == {"LIKELY_DUPLICATE"}
+    assert [one["rows"][1]["outcome"] for one in batches] == ["ASKED", "ALREADY", "ALREADY"]
+    others = await judged(asker, settings, sheet_of("A1;10,00;BRL;R-124", "A1;10,00;BRL;0124", "A1;10,00;BRL;124"))
+    assert [row["verdict"] for row in others["rows"]] == ["GOES", "GOES", "DUPLICATE"]
+
+
 async def test_a_sheet_that_was_called_off_in_the_middle_blocks_no_later_one(enter: Enter, settings: Settings) -> None:
     asker = await enter(Role.REQUESTER)
     await orders(asker.shop, 10_000)

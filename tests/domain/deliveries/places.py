@@ -22,8 +22,9 @@ URL = "http://127.0.0.1:9/hooks"
 
 
 async def an_endpoint(shop: Shop, types: Sequence[str] = ("*",), *, url: str = URL, **more: Any) -> Made:
-    """A webhook that has not been told anything yet."""
-    new = NewEndpoint(EndpointKind.WEBHOOK, more.pop("name", a_key()), url, types=types, **{"behind": 0, **more})
+    """A webhook (or another `kind`) that has not been told anything yet."""
+    kind = more.pop("kind", EndpointKind.WEBHOOK)
+    new = NewEndpoint(kind, more.pop("name", a_key()), url, types=types, **{"behind": 0, **more})
     return await endpoints.create(a_person(shop, "dev", Role.ADMIN), new, KEY, CAUSE)
 
 

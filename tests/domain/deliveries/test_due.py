@@ -15,7 +15,7 @@ from domain.deliveries.due import Answered, ClaimedTry
 from domain.deliveries.post import post
 from domain.models import Alert, Delivery, DeliveryTry, Endpoint, News
 from domain.models.alerts import AlertKind
-from domain.models.deliveries import DeliveryState, EndpointState
+from domain.models.deliveries import DeliveryState, EndpointKind, EndpointState
 from domain.platform.database import execute, rows
 from domain.pse.vocabulary import Succeeded
 from tests.domain.deliveries.places import all_due, an_endpoint, made
@@ -232,6 +232,21 @@ async def test_what_is_given_up_is_said_though_the_endpoint_takes_others_or_is_o
     await replay.replay(dev, endpoint.id, replay.Filter(states=[DeliveryState.FAILED]), CAUSE)
     await opening.look()
     assert not await Alert.exists(merchant_id=shop.id, kind=AlertKind.CHANNEL_FAILING, resolved_at=None)
+
+
+async def test_a_channel_that_refuses_what_it_is_sent_is_said_until_it_takes_something_again() -> None:
+    """A relay that takes no mail of ours for spam answers each, and none arrives."""
+    shop = await a_shop()
+    desk = (await an_endpoint(shop, (), url="desk@loja.test", kind=EndpointKind.EMAIL)).endpoint
+    for number, answer in enumerate((Sent("250"), Refused("554: 5.7.1 rejected as spam"), Sent("250"))):
+        await post(desk, Message(f"alert_{number}", "alert.opened", text="The PSE is down."))
+        await tried(desk.id, answer, None)
+        await opening.look()
+        found = await Alert.get_or_none(merchant_id=shop.id, kind=AlertKind.CHANNEL_FAILING, resolved_at=None)
+        refused = isinstance(answer, Refused)
+        assert (found is not None and found.endpoint_id == desk.id) is refused
+        if found is not None:
+            assert found.facts["why"] == "given up: 1, the last: 554: 5.7.1 rejected as spam"
 
 
 async def test_what_was_under_way_when_an_earlier_one_is_sent_again_waits_behind_it() -> None:
