@@ -46,6 +46,7 @@ from jobs import handed_in, inbox, reconciliation
 from jobs import sources as visits
 from jobs.cli import commands
 from jobs.cli.commands import Reconciled
+from tests.domain.reconciliation.test_ssh_keys import rsa_key
 from tests.domain.refunds.test_parties import a_signed_in
 from tests.jobs.test_night_dates import Unpublished
 from tests.jobs.test_nights import ZONE, _line
@@ -796,6 +797,7 @@ async def test_a_server_inside_of_our_own_network_or_without_a_pinned_key_cannot
         (replace(good, host_key="ssh-ed25519 nonsense"), "ssh-keyscan"),
         (replace(good, private_key="x"), "and not both"),
         (replace(good, password=None, private_key="nonsense"), "OpenSSH's format"),
+        (replace(good, password=None, private_key=rsa_key(2**4253 + 3, 2**4423 + 1, 5)), "at most 8192 bits"),
         (replace(good, password=None), "password or the private key"),
     ):
         with pytest.raises(InvalidInput, match=why):
