@@ -478,6 +478,7 @@ async def test_what_people_hand_in_after_the_pses_own_report_is_compared_with_it
 def test_a_reports_name_is_never_a_path() -> None:
     names = ["../../etc/passwd", "C:\\reports\\a.csv.GZ", "..", "a\x00b.csv", "/", "x" * 300]
     assert [report_name(one) for one in names] == ["passwd", "a.csv", "report", "ab.csv", "report", "x" * 200]
+    assert report_name("报" * 100) == "报" * 66  # a file's name has its bound in bytes
 
 
 def test_what_is_not_packed_is_copied_as_it_is_and_a_bomb_is_stopped(tmp_path: Path) -> None:
