@@ -10,7 +10,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from xml.parsers import expat
@@ -18,6 +18,7 @@ from xml.parsers import expat
 import fastexcel
 from lxml import etree
 
+from domain.exports import shared_texts
 from domain.problems import InvalidInput
 
 ROWS_MAX: Final = 100_000
@@ -28,6 +29,8 @@ _UNPACKED_MAX: Final = 192 * 1024 * 1024
 _CELL, _FORMULA, _VALUE = "c", "f", "v"
 _HOLDS_CELLS: Final = b"sheetData"
 _TAGS_MAX: Final = 2_500_000  # of all sheets: more than half a million cells
+_TEXT_BYTES_MAX: Final = 64 * 1024 * 1024  # of a sheet's cells together, whether or not they share them
+_SHARED: Final = "s"  # how a cell is typed that holds the number of a text
 _NUMBERS: Final = frozenset({None, "n", "d"})  # how a cell is typed that holds a number, or a day
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00")  # how a text begins whose tags are not read as they are written
 _OTHERS: Final = frozenset(
@@ -36,6 +39,7 @@ _OTHERS: Final = frozenset(
 _LISTED: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}sheet"
 _BY_NAME: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _PARTS, _RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+_TOO_MANY: Final = "The workbook has too many cells; bring it in parts."
 _PLACE: Final = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _WRONG: Final = (
     zipfile.BadZipFile,
@@ -107,14 +111,19 @@ def _looked_at(parts: Mapping[str, bytes], rows_max: int) -> tuple[Places, Place
     Raises InvalidInput for cells far out, and for more of them than anybody fills in.
     """
     sheets = {name: content for name, content in parts.items() if _HOLDS_CELLS in content}
+    shared = shared_texts.part_of(parts)
+    if any(b"<!DOCTYPE" in content for content in (*sheets.values(), *shared)):
+        raise InvalidInput("The workbook declares a document type, which no spreadsheet does.", path=["fileId"])
     for name, content in parts.items():
         if content.startswith(_WIDE) and name.lower().endswith((".xml", ".rels")):
             raise InvalidInput("The workbook is not written in UTF-8; save it again as .xlsx.", path=["fileId"])
-    if sum(content.count(b"<") for content in sheets.values()) > _TAGS_MAX:
-        raise InvalidInput("The workbook has too many cells; bring it in parts.", path=["fileId"])
+    for contents in (sheets.values(), shared):
+        if sum(content.count(b"<") for content in contents) > _TAGS_MAX:
+            raise InvalidInput(_TOO_MANY, path=["fileId"])
+    lengths = shared_texts.lengths(parts)
     first, formulas, numbers = _first(parts), set(), set()
     for name, content in sheets.items():
-        seen = _Cells(rows_max)
+        seen = _Cells(rows_max, lengths)
         seen.look_at(content)
         formulas |= seen.formulas
         if name == first:
@@ -141,7 +150,7 @@ def _parsed(content: bytes) -> etree._Element:
 class _Cells:
     """Where a sheet has formulas, and where numbers. Names are known without what stands before their colon."""
 
-    def __init__(self, rows_max: int) -> None:
+    def __init__(self, rows_max: int, lengths: Sequence[int]) -> None:
         self.formulas: set[tuple[int, int]] = set()
         self.numbers: set[tuple[int, int]] = set()
         self._rows_max = rows_max
@@ -149,19 +158,31 @@ class _Cells:
         self._cell_at = 0  # the depth of the cell that is looked at; 0: there is none
         self._place = (0, 0)
         self._type: str | None = None
+        self._lengths = lengths  # of the texts that cells share, in bytes
+        self._written = 0  # of those that they have
+        self._number: list[str] | None = None  # of such a text, while it is told
 
     def look_at(self, content: bytes) -> None:
         """Raises InvalidInput, ExpatError."""
-        if b"<!DOCTYPE" in content:
-            raise InvalidInput("The workbook declares a document type, which no spreadsheet does.", path=["fileId"])
         # By UTF-8 whatever it declares, as the reader: what one of them takes for a text is a tag to neither.
         parser = expat.ParserCreate("utf-8")
         parser.StartElementHandler = self._begins
         parser.EndElementHandler = self._ends
+        parser.CharacterDataHandler = self._said
+        parser.CommentHandler = self._said_beside
         parser.Parse(content, True)
+
+    def _said(self, text: str) -> None:
+        if self._number is not None:
+            self._number.append(text)
+
+    def _said_beside(self, text: str) -> None:
+        if self._number is not None:
+            raise ValueError("Something stands within the number of a text.")
 
     def _begins(self, name: str, attributes: Mapping[str, str]) -> None:
         self._depth += 1
+        self._said_beside(name)
         plain = name.rpartition(":")[2]
         if plain == _CELL:
             if self._cell_at:
@@ -174,11 +195,25 @@ class _Cells:
                 self.formulas.add(self._place)
             elif plain == _VALUE and self._type in _NUMBERS:
                 self.numbers.add(self._place)
+            elif plain == _VALUE and self._type == _SHARED:
+                self._number = []
 
     def _ends(self, name: str) -> None:
+        if self._number is not None:
+            self._write("".join(self._number))
+            self._number = None
         if self._depth == self._cell_at:
             self._cell_at = 0
         self._depth -= 1
+
+    def _write(self, number: str) -> None:
+        """Raises InvalidInput where the texts come to more than a sheet may have, ValueError for what is no number."""
+        if not number.strip():
+            return  # it has none
+        place = int(number)
+        self._written += self._lengths[place] if 0 <= place < len(self._lengths) else 0
+        if self._written > _TEXT_BYTES_MAX:
+            raise InvalidInput(_TOO_MANY, path=["fileId"])
 
     def _inside(self, named: str | None) -> tuple[int, int]:
         row, column = place = _place(named)

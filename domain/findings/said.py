@@ -13,6 +13,7 @@ from domain.models import FindingResolution
 from domain.platform.children import first_of_each
 from domain.platform.database import rows
 
+_AT_ONCE_MAX: Final = 1_000  # findings that one statement names
 _FIRST: Final = """SELECT proposed_by_id AS party, proposed_by AS holder, min(proposed_at) AS since
 FROM finding_resolutions WHERE merchant_id = $1 AND started_at IS NULL AND ended_at IS NULL GROUP BY 1, 2"""
 
@@ -24,9 +25,13 @@ async def of_findings(finding_ids: Sequence[UUID], limit: int) -> Mapping[UUID, 
 
 
 async def waiting(finding_ids: Sequence[UUID]) -> Mapping[UUID, FindingResolution]:
-    """What waits for a second person, by finding."""
-    found = await FindingResolution.filter(finding_id__in=list(finding_ids), started_at=None, ended_at=None)
-    return {one.finding_id: one for one in found}
+    """What waits for a second person, by finding; of any number of them, as a sheet may have."""
+    found: dict[UUID, FindingResolution] = {}
+    for start in range(0, len(finding_ids), _AT_ONCE_MAX):
+        some = list(finding_ids[start : start + _AT_ONCE_MAX])
+        waits = await FindingResolution.filter(finding_id__in=some, started_at=None, ended_at=None)
+        found |= {one.finding_id: one for one in waits}
+    return found
 
 
 def of_anybody(merchant_id: UUID, own: Sequence[UUID] = ()) -> Q:

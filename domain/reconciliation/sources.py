@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from cryptography.hazmat.primitives.serialization import load_ssh_private_key, load_ssh_public_key
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from domain.access import vouching
 from domain.access.holders import same_person
@@ -32,7 +32,9 @@ from domain.models.connections import ConnectionState
 from domain.platform import bell, data_keys
 from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidInput, NotFound
+from domain.reconciliation import ssh_keys
 from domain.reconciliation.nights import fit
+from domain.reconciliation.ssh_keys import RSA_BITS_MAX, TooLongKey, UnusableKey
 from domain.refunds.intervals import HOUR, MINUTE, Schedule
 
 SET: Final = "reportSourceSet"
@@ -41,7 +43,6 @@ _FAILED: Final = Schedule((5 * MINUTE, 15 * MINUTE, 30 * MINUTE), after_end=HOUR
 _FAILURES_CALL: Final = 4  # in a row: then a person is called
 _KEY: Final = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) [A-Za-z0-9+/=]{60,1900}")
 _PASSWORD_MAX: Final = 500
-_PRIVATE_KEY_MAX: Final = 20_000
 _VISITED: Final = "The server was visited."
 ONE_PERSON: Final = (
     "One person alone has named this server, and what it has would be entered as the PSE's word: another person with "
@@ -171,13 +172,15 @@ def _check(new: NewSource, merchant_id: UUID) -> None:
 
 
 def _check_private(text: str) -> None:
+    path = ["input", "privateKey"]
     try:
-        if len(text) > _PRIVATE_KEY_MAX:
-            raise ValueError(text[:10])
-        load_ssh_private_key(text.strip().encode() + b"\n", password=None)
-    except Exception:
+        ssh_keys.check_private(text)
+    except TooLongKey:
+        said = f"An RSA key has at most {RSA_BITS_MAX} bits: make one with ssh-keygen -t ed25519."
+        raise InvalidInput(said, path=path) from None
+    except UnusableKey:
         said = "`privateKey` is a key in OpenSSH's format, without a passphrase (ssh-keygen -p -m RFC4716 -N '')."
-        raise InvalidInput(said, path=["input", "privateKey"]) from None
+        raise InvalidInput(said, path=path) from None
 
 
 async def secrets_of(source: ReportSource, key: bytes) -> Mapping[str, str]:

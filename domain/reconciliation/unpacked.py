@@ -10,7 +10,7 @@ UNPACKED_BYTES_MAX: Final = 1024 * 1024 * 1024
 _RATIO_MAX: Final = 100  # unpacked to packed, beyond the first megabytes: rows of text come to 5 to 20
 _FREE_BYTES: Final = 16 * 1024 * 1024
 _AT_ONCE: Final = 1024 * 1024
-_NAME_MAX: Final = 200
+_NAME_BYTES_MAX: Final = 200  # a file system takes 255; what is kept beside a report is called more
 
 
 class NotUnpacked(ValueError):
@@ -21,7 +21,8 @@ def report_name(name: str) -> str:
     """What a report is called here: without the folder it came in, and without .gz. Never a path."""
     plain = name.replace("\x00", "").replace("\\", "/").rsplit("/", 1)[-1].strip()
     plain = plain[:-3] if plain.lower().endswith(".gz") else plain
-    return plain[:_NAME_MAX] if plain.strip(".") else "report"
+    whole = plain.encode("utf-8", "replace")[:_NAME_BYTES_MAX].decode("utf-8", "ignore")
+    return whole if plain.strip(".") else "report"
 
 
 def unpacked(given: Path, folder: Path, name: str) -> Path:

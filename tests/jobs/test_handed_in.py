@@ -46,6 +46,7 @@ from jobs import handed_in, inbox, reconciliation
 from jobs import sources as visits
 from jobs.cli import commands
 from jobs.cli.commands import Reconciled
+from tests.domain.reconciliation.test_ssh_keys import rsa_key
 from tests.domain.refunds.test_parties import a_signed_in
 from tests.jobs.test_night_dates import Unpublished
 from tests.jobs.test_nights import ZONE, _line
@@ -477,6 +478,7 @@ async def test_what_people_hand_in_after_the_pses_own_report_is_compared_with_it
 def test_a_reports_name_is_never_a_path() -> None:
     names = ["../../etc/passwd", "C:\\reports\\a.csv.GZ", "..", "a\x00b.csv", "/", "x" * 300]
     assert [report_name(one) for one in names] == ["passwd", "a.csv", "report", "ab.csv", "report", "x" * 200]
+    assert report_name("报" * 100) == "报" * 66  # a file's name has its bound in bytes
 
 
 def test_what_is_not_packed_is_copied_as_it_is_and_a_bomb_is_stopped(tmp_path: Path) -> None:
@@ -796,6 +798,7 @@ async def test_a_server_inside_of_our_own_network_or_without_a_pinned_key_cannot
         (replace(good, host_key="ssh-ed25519 nonsense"), "ssh-keyscan"),
         (replace(good, private_key="x"), "and not both"),
         (replace(good, password=None, private_key="nonsense"), "OpenSSH's format"),
+        (replace(good, password=None, private_key=rsa_key(2**4253 + 3, 2**4423 + 1, 5)), "at most 8192 bits"),
         (replace(good, password=None), "password or the private key"),
     ):
         with pytest.raises(InvalidInput, match=why):

@@ -127,6 +127,20 @@ def test_a_small_file_of_more_tags_than_anybody_fills_in_is_refused_before_they_
     assert "too many cells" in _refused(_part(_part(whole, place, half), "xl/worksheets/sheet2.xml", half))
 
 
+def test_a_long_text_that_many_cells_share_is_refused_before_it_is_written_out_for_each() -> None:
+    whole, place = _workbook([HEAD, *[["x"]] * 1_000]), "xl/sharedStrings.xml"
+    shared = _read(whole, place)
+    long = _part(whole, place, shared.replace(b"<t>x</t>", b"<t>" + b"x" * 100_000 + b"</t>"))
+    assert len(long) < 64 * 1024
+    assert "too many cells" in _refused(long)
+    told = _read(whole, "xl/worksheets/sheet1.xml").replace(b"<v>6</v>", b"<v>6<!-- --></v>")
+    assert "cannot be read" in _refused(_part(whole, "xl/worksheets/sheet1.xml", told))
+    crowd = shared.replace(b"</sst>", b"<si/>" * 2_600_000 + b"</sst>")
+    assert "too many cells" in _refused(_part(whole, place, crowd))
+    named = shared.replace(b"<sst ", b'<!DOCTYPE sst [<!ENTITY a "x">]><sst ')
+    assert "document type" in _refused(_part(whole, place, named))
+
+
 def _nameless() -> bytes:
     space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     return f'<worksheet xmlns="{space}"><sheetData><row><c><v>1</v></c></row></sheetData></worksheet>'.encode()

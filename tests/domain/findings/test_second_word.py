@@ -1,6 +1,7 @@
 """What one person has said waits for another: it is counted for who may say the same, and for nobody else."""
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 
@@ -8,6 +9,7 @@ from domain import invariants
 from domain.access import people, sessions
 from domain.access.principal import Principal
 from domain.access.second import SecondPerson
+from domain.findings import said as said_of_findings
 from domain.findings import search, work
 from domain.findings.search import WantedFindings
 from domain.models import Finding, FindingResolution
@@ -47,6 +49,16 @@ async def test_a_finding_that_waits_for_a_second_person_is_counted_for_who_may_b
     assert [await _found(who, SecondPerson.ANYBODY) for who in (ana, bruno)] == [1, 1]
     await work.confirm(bruno, large.id, by(bruno))
     assert (await waiting(bruno)).findings == await _found(ana, SecondPerson.ANYBODY) == 0
+
+
+async def test_what_waits_is_told_among_more_findings_than_one_statement_takes(desk: Desk) -> None:
+    ana = await _signed_in(desk, "Ana", "ACCOUNTANT")
+    finding = await desk.taken(5_000_000, "MED1")
+    word = (await desk.say(finding, ClosingReason.WRITE_OFF, ana)).said
+    many = [uuid4() for _ in range(33_000)]  # a sheet may have three times as many
+    for about in ([finding.id, *many], [*many, finding.id]):
+        assert {of: found.id for of, found in (await said_of_findings.waiting(about)).items()} == {finding.id: word.id}
+    assert await said_of_findings.waiting([]) == {}
 
 
 async def test_a_second_person_says_yes_to_what_they_saw_and_to_nothing_else(desk: Desk) -> None:
