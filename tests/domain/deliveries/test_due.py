@@ -238,7 +238,8 @@ async def test_a_channel_that_refuses_what_it_is_sent_is_said_until_it_takes_som
     """A relay that takes no mail of ours for spam answers each, and none arrives."""
     shop = await a_shop()
     desk = (await an_endpoint(shop, (), url="desk@loja.test", kind=EndpointKind.EMAIL)).endpoint
-    for number, answer in enumerate((Sent("250"), Refused("554: 5.7.1 rejected as spam"), Sent("250"))):
+    answers: list[Answer] = [Sent("250"), Refused("554: 5.7.1 rejected as spam"), Sent("250")]
+    for number, answer in enumerate(answers):
         await post(desk, Message(f"alert_{number}", "alert.opened", text="The PSE is down."))
         await tried(desk.id, answer, None)
         await opening.look()
