@@ -220,3 +220,10 @@ async def test_what_one_kind_of_report_tells_with_its_fee_and_another_one_withou
     assert await open_findings() == ["MISSING_IN_LEDGER"]
     await _tell(shop, [[], [net]], (0,))
     assert await _stands(shop, payment) == _gone(3_900)
+
+
+async def test_equal_halves_of_one_file_of_which_as_much_came_back_as_one_of_them_are_gone_for_the_rest() -> None:
+    shop, payment = await _shop()
+    rows = [_row(payment, amount, hours) for hours, amount in enumerate((4_000, 2_000, 2_000))]
+    await a_night(shop, *rows, _row(payment, 2_000, 9, BACK))
+    assert await _stands(shop, payment) == _gone(6_000)
