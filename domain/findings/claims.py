@@ -40,11 +40,12 @@ CROSS JOIN LATERAL (SELECT CASE WHEN p.withdrawn_at IS NULL THEN p.captured ELSE
 CROSS JOIN LATERAL (SELECT sum(amount) AS proven FROM settlement_lines
   WHERE payment_id = p.id AND effect = 'CAPTURE' AND voided_at IS NULL) l
 WHERE f.id = ANY($1::uuid[])"""  # noqa: S608 - ours
-# Of money that left without us: the books have it under its name, with the amount that was told first. What came back
-# as it had left is of the same finding; what came back otherwise has its own.
+# Of money that left without us: the books have it under its name, with the amount that was told first, or, where lines
+# tell that it came back, with what is still gone. What came back as it had left is of the same finding; what came back
+# otherwise has its own.
 _OF_TAKEN: Final = f"""
-SELECT f.id, CASE WHEN NOT n.is_back THEN l.gone - t.gone + CASE WHEN l.came = l.gone THEN t.came - l.came ELSE 0 END
-    WHEN l.came <> l.gone THEN t.came - l.came END AS amount
+SELECT f.id, CASE WHEN l.came IS NULL AND NOT n.is_back THEN l.gone - t.gone
+    WHEN n.is_back = (l.came <> l.gone) THEN l.gone - l.came - t.gone + t.came END AS amount
 FROM findings f JOIN payments p ON p.id = f.payment_id
 CROSS JOIN LATERAL (SELECT starts_with(f.fingerprint, '{_BACK}') AS is_back,
     CASE WHEN starts_with(f.fingerprint, '{_BACK}') THEN substr(f.fingerprint, length('{_BACK}' || p.id) + 2)

@@ -64,7 +64,8 @@ _SETTLED: Final = """SELECT l.payment_id::text AS payment_id, coalesce(l.referen
     l.type, l.state, l.by_amount, l.amount, l.kind, {booked_at} AS booked_at, l.effect, l.refund_id::text AS refund_id,
     l.id AS line_id, (l.effect <> 'NONE' AND l.booked_as = 'NONE') AS plain,
     l.pse_refund_reference, l.payout_reference, l.booked_as, uuid_hash(l.report_id)::bigint AS report,
-    l.settled_net IS NULL AS unsettled
+    l.settled_net IS NULL AS unsettled, CASE WHEN l.type = 'REFUND' AND l.refund_id IS NULL AND NOT l.by_amount
+      THEN trim_scale(l.settled_net)::text END AS net
   FROM settlement_lines l JOIN reports r ON r.id = l.report_id
   WHERE r.connection_id = $1 AND r.name <> $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL
     AND (l.effect <> 'NONE' OR (l.type = 'REFUND' AND l.state IN ('SUCCEEDED', 'RETURNED'))

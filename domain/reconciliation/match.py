@@ -57,6 +57,7 @@ SETTLED_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "booked_as": pl.String,
     "report": pl.Int64,  # the same for all lines of one report, and another one for another's
     "unsettled": pl.Boolean,  # it does not tell what was settled
+    "net": pl.String,  # what was settled of money that is no refund of ours and has a name, in major units
 }
 
 

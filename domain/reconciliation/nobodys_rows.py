@@ -1,9 +1,9 @@
 """Money that left without a refund of ours, told by name in several rows, be they of several reports: what each row is.
 
 One rule: a kind of report tells each money once. So of equal amounts as many left, and as many came back, as the kind
-tells that tells most of them; kinds that agree on the sum tell the same money, in whatever rows. What it is does not
-depend on the order in which reports are read: a row that counts too much gives way, and one that is missing is read
-again. Pure.
+tells that tells most of them; kinds that agree on the sum, or on what was settled, tell the same money, in whatever
+rows. What it is does not depend on the order in which reports are read: a row that counts too much gives way, and one
+that is missing is read again. Pure.
 
 Rows of two reports that differ by their time alone may be one row told twice. What left counts all the same, and what
 came back does not, so that nothing is refundable that may be gone; a person is told.
@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final
 
@@ -22,7 +23,18 @@ from domain.reconciliation.told_rows import Row, RowEffect, kind_of
 
 OUT, BACK = Effect.TAKEN.value, Effect.TAKEN_BACK.value
 HERE: Final = ("line", "state", "amount", "kind", "booked_at", "payout_reference", "settled_net")
-THERE: Final = ("line_id", "report", "state", "amount", "kind", "booked_at", "payout_reference", "effect", "unsettled")
+THERE: Final = (
+    "line_id",
+    "report",
+    "state",
+    "amount",
+    "kind",
+    "booked_at",
+    "payout_reference",
+    "effect",
+    "unsettled",
+    "net",
+)
 _Key = tuple[str, int, datetime, str | None]  # kind, amount, time and payout of a movement
 
 
@@ -33,6 +45,7 @@ class _Movement:
     at: datetime
     counts: int
     is_doubtful: bool  # it may be another one told again
+    net: Decimal | None  # what was settled, in major units; None: it is not told
 
 
 class _Way:
@@ -44,6 +57,7 @@ class _Way:
         self._payouts = _payouts([*here, *there])
         self._in_files = self._counted_in_files()
         self._places: dict[_Key, range] = {}
+        self._nets = {self.key(one): _net(one) for one in (*here, *there)}
         keys_of = self._by_amount()
         sure = _twice_told(keys_of)
         self.movements = {of: self._placed(keys, sure[of[1]], undone) for of, keys in keys_of.items()}
@@ -95,7 +109,7 @@ class _Way:
             times = max(self._in_files[key].values())
             counts = times if self.effect == OUT else int(key not in doubtful)
             self._places[key] = range(first, first + counts)
-            made.append(_Movement(key[2], counts, key in doubtful or times > 1))
+            made.append(_Movement(key[2], counts, key in doubtful or times > 1, self._nets[key]))
             first += counts
         return made
 
@@ -117,6 +131,11 @@ def _twice_told(keys_of: Mapping[tuple[str, int], Sequence[_Key]]) -> Mapping[in
 
 def _is_settled(row: Row) -> bool:
     return not row["unsettled"] if "unsettled" in row else row["settled_net"] is not None
+
+
+def _net(row: Row) -> Decimal | None:
+    told = row["net"] if "unsettled" in row else row["settled_net"]
+    return None if told is None else Decimal(told)
 
 
 def _payouts(rows: Iterable[Row]) -> defaultdict[Any, set[str]]:
@@ -202,11 +221,12 @@ def _in_doubt(way: _Way, needed: Mapping[int, int]) -> set[int]:
 
 def _chosen(way: _Way) -> list[tuple[datetime, int]]:
     """When how much moved, as the kinds of report tell together."""
-    totals = Counter[str]()
-    for (kind, amount), counts in way.counts.items():
-        totals[kind] += amount * counts
-    of_sum = Counter(totals.values())
-    whole = max((told for told, kinds in of_sum.items() if kinds > 1), default=None)
+    totals, nets = Counter[str](), dict[str, Decimal | None]()
+    for (kind, amount), some in way.movements.items():
+        totals[kind] += amount * way.counts[kind, amount]
+        told = [None if one.net is None else one.net * one.counts for one in some]
+        nets[kind] = _sum([nets.get(kind, Decimal(0)), *told])
+    whole = max(_agreed(totals, nets), default=None)
     kinds = {kind for kind, told in totals.items() if whole is None or told > whole}
     if whole is not None:
         kinds.add(_first_of([kind for kind, told in totals.items() if told == whole], way))
@@ -221,6 +241,17 @@ def _chosen(way: _Way) -> list[tuple[datetime, int]]:
         for one in way.movements[kind, amount]
         for _ in range(one.counts)
     )
+
+
+def _agreed(totals: Mapping[str, int], nets: Mapping[str, Decimal | None]) -> list[int]:
+    """Sums of kinds that tell the same money as another kind: as much, or of as much settled, with and without fees."""
+    of_sum, of_net = Counter(totals.values()), Counter(nets.values())
+    of_net[None] = 0  # what is not told is not equal
+    return [told for kind, told in totals.items() if of_sum[told] > 1 or of_net[nets[kind]] > 1]
+
+
+def _sum(some: Sequence[Decimal | None]) -> Decimal | None:
+    return None if None in some else sum((one for one in some if one is not None), Decimal(0))
 
 
 def _first_of(kinds: Sequence[str], way: _Way) -> str:

@@ -65,8 +65,17 @@ async def _agree(payment_id: UUID, name: str, cause: Cause) -> None:
         payment = await Payment.filter(id=payment_id).select_for_update(no_key=True).get()
         for told in await rows(_TOLD, payment_id, name):
             called = external.name_of(payment, name)
-            gone = await witnessed.more(called, told["out"]) - await witnessed.more(f"{called}/back", told["back"])
-            await external.restate_as(payment, _known(payment, name, told, max(0, gone)), _SAID, cause)
+            gone = await _gone(called, told["out"], told["back"])
+            await external.restate_as(payment, _known(payment, name, told, gone), _SAID, cause)
+
+
+async def _gone(called: str, out: int, back: int) -> int:
+    """How much is gone: the PSE itself may have told more than the lines that left, or came back. Of what came back as
+    the lines say that it left, nothing is.
+    """
+    if out == back:
+        return 0
+    return max(0, await witnessed.more(called, out) - await witnessed.more(f"{called}/back", back))
 
 
 def _known(payment: Payment, name: str, told: Mapping[str, Any], gone: int) -> KnownRefund:

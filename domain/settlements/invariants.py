@@ -163,13 +163,14 @@ SETTLEMENTS: Final[Mapping[str, str]] = {
             AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n WHERE n.connection_id = p.connection_id
                 AND n.state = 'RUNNING')""",
     # Money can be given back before a report tells of its return, so the balances differ for a while: what is counted
-    # is whether it was ever booked.
+    # is whether it was ever booked. Of what left in several rows the sum is booked that is still gone (still_gone).
     "told: what lines prove as taken, or taken back, was booked so": f"""
         SELECT format('payment %s: %s lines, %s entries of %s', l.payment_id, l.n, coalesce(e.n, 0), l.effect)
                AS detail, l.payment_id
-        FROM (SELECT payment_id, effect, count(DISTINCT {_ONE}) AS n FROM settlement_lines
-              WHERE @(payment_id) AND voided_at IS NULL AND refund_id IS NULL AND effect IN ('TAKEN', 'TAKEN_BACK')
-              GROUP BY 1, 2) l
+        FROM (SELECT payment_id, effect, count(DISTINCT one) AS n FROM (SELECT payment_id, effect, {_ONE} AS one,
+                count(*) FILTER (WHERE effect = 'TAKEN') OVER (PARTITION BY payment_id, {_ONE}) AS outs
+              FROM settlement_lines WHERE @(payment_id) AND voided_at IS NULL AND refund_id IS NULL
+                AND effect IN ('TAKEN', 'TAKEN_BACK')) o WHERE effect = 'TAKEN' OR outs < 2 GROUP BY 1, 2) l
         LEFT JOIN LATERAL (SELECT count(*) AS n FROM ledger_entries
               WHERE payment_id = l.payment_id AND entry = l.effect) e ON true
         WHERE l.n > e.n""",  # noqa: S608 - ours

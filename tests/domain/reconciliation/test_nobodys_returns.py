@@ -206,3 +206,24 @@ async def test_half_a_return_that_may_be_told_twice_gives_back_once() -> None:
     assert "DUPLICATE_LINE" in await open_findings()
     await _tell(shop, [nights[0], [], [*nights[1], *nights[2]]], (1, 2))  # one file tells both
     assert (await _stands(shop, payment))[3] == 0
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (1, 0, 1, 0)])
+async def test_what_one_kind_of_report_tells_with_its_fee_and_another_one_without_is_taken_once(
+    order: tuple[int, ...],
+) -> None:
+    shop, payment = await _shop()
+    net = _row(payment, 3_900, kind="b")
+    nights = [[_row(payment, 4_000, **settled("-39.00", fee="1.00"))], [net]]
+    await _tell(shop, nights, order)
+    assert (await _stands(shop, payment))[1:] == (4_000, -3_900, 4_000)
+    assert await open_findings() == ["MISSING_IN_LEDGER"]
+    await _tell(shop, [[], [net]], (0,))
+    assert await _stands(shop, payment) == _gone(3_900)
+
+
+async def test_equal_halves_of_one_file_of_which_as_much_came_back_as_one_of_them_are_gone_for_the_rest() -> None:
+    shop, payment = await _shop()
+    rows = [_row(payment, amount, hours) for hours, amount in enumerate((4_000, 2_000, 2_000))]
+    await a_night(shop, *rows, _row(payment, 2_000, 9, BACK))
+    assert await _stands(shop, payment) == _gone(6_000)
