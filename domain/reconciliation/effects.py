@@ -3,7 +3,6 @@
 Every line gets one effect; what a line does not settle becomes a finding (reconciliation/flag).
 """
 
-from functools import cache
 from typing import Final
 
 import polars as pl
@@ -155,7 +154,6 @@ _OUT: Final = (Effect.REFUND.value, Effect.TAKEN.value)
 _BACK: Final = (Effect.RETURN.value, Effect.TAKEN_BACK.value)
 
 
-@cache
 def _again() -> pl.Expr:
     """Whether the report has a line of the same refund, or under the same name, that moved the same way before."""
     had_back = _had(Effect.RETURN) | _had(Effect.TAKEN_BACK)
@@ -180,7 +178,6 @@ def _had(effect: Effect) -> pl.Expr:
     return pl.col(f"_name_{effect}").fill_null(value=False) | pl.col(f"_refund_{effect}").fill_null(value=False)
 
 
-@cache
 def _effect() -> pl.Expr:
     """A table, read from the top: the first condition that holds names the effect."""
     known = pl.col("payment_id").is_not_null()

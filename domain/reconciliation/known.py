@@ -154,8 +154,7 @@ async def known_of(connection: Connection, name: str, lines: pl.DataFrame) -> Kn
     """What is known of the payments that the lines of the report of that name tell of."""
     if lines.height > FEW_LINES:
         return await _of_many(connection, name, lines)
-    names, orders = (one.to_list() for one in (names_of(lines), orders_of(lines)))
-    payments = await rows(_PAYMENTS, connection.id, names, orders)
+    payments = await rows(_PAYMENTS, connection.id, names_of(lines), orders_of(lines).to_list())
     if not payments:
         return Known(*(pl.DataFrame(schema=one) for one in _SCHEMAS))
     ids = [row["payment_id"] for row in payments]
@@ -188,9 +187,10 @@ def _few(query: str, number: int) -> str:
     )
 
 
-def names_of(lines: pl.DataFrame) -> pl.Series:
-    """The names of payments in the lines."""
-    return pl.concat([lines["payment_reference"], lines["payment_alias"]]).drop_nulls().unique()
+def names_of(lines: pl.DataFrame) -> list[str]:
+    """The names of payments in the lines, which are few."""
+    told = dict.fromkeys(name for column in _NAMES for name in lines[column].to_list())
+    return [name for name in told if name is not None]
 
 
 def _ends_of(names: pl.DataFrame) -> pl.DataFrame:

@@ -147,7 +147,7 @@ def _with_payment(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
         found = _by_order(lines.with_columns(payment_id=known["payment_id"].gather(place)), payments)
         ours = known.select("payment_id", pl.int_range(pl.len(), dtype=pl.UInt32).alias("place"))
         place = found.to_frame("payment_id").join(ours, on="payment_id", how="left", maintain_order="left")["place"]
-    whole = lines.with_columns(known.drop("known_order").select(pl.all().gather(place)))
+    whole = lines.hstack(known.select(pl.exclude("known_order").gather(place)))
     same = pl.col("payment_currency") == pl.col("currency")
     return whole.with_columns(pl.when(same).then("payment_id").alias("payment_id"))
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from domain.models import Connection
 from domain.payments import chargeback_proofs
+from domain.platform.in_columns import is_empty
 from domain.reconciliation import exponents, progress, refund_parts
 from domain.reconciliation.effects import with_effects
 from domain.reconciliation.enter import gives_work, news
@@ -94,7 +95,8 @@ def _matched(lines: pl.DataFrame, known: Known, *, replacing: bool) -> tuple[pl.
 
 
 def _standing(matched: pl.DataFrame) -> Standing:
-    owned = matched.select("line", "refund_id").drop_nulls("refund_id")
+    told = matched[["line", "refund_id"]]
+    owned = told.clear() if is_empty(told["refund_id"]) else told.drop_nulls("refund_id")
     strangers = matched["payment_id"].null_count()
     return Standing(gives_work(matched), strangers, owned, news(matched), exponents.sums(matched))
 

@@ -91,12 +91,21 @@ def _words() -> pl.Expr:
 
 
 def _check_currencies(name: str, lines: pl.DataFrame) -> None:
-    for column in _CURRENCIES:
-        text = pl.col(column)
-        wrong = text.str.contains(_NUL, literal=True) | (text.str.len_chars() != _CURRENCY_CHARACTERS)
-        found = lines.filter(wrong.fill_null(value=False))["line"]
+    if not any(lines.select(one.any().alias(name) for name, one in _NO_CURRENCY.items()).row(0)):
+        return
+    for column, wrong in _NO_CURRENCY.items():
+        found = lines.filter(wrong)["line"]
         if not found.is_empty():
             raise BadReport(name, "this is no currency.", line=found.min(), column=column)  # type: ignore[arg-type]
+
+
+def _is_no_currency(column: str) -> pl.Expr:
+    text = pl.col(column)
+    wrong = text.str.contains(_NUL, literal=True) | (text.str.len_chars() != _CURRENCY_CHARACTERS)
+    return wrong.fill_null(value=False)
+
+
+_NO_CURRENCY: Final = {column: _is_no_currency(column) for column in _CURRENCIES}
 
 
 def _unusable(column: str) -> pl.Expr:

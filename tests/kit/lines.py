@@ -40,7 +40,8 @@ class Telling(Lab):
         amounts = [pl.col(name).cast(SETTLED) for name, kind in REPORT_SCHEMA.items() if kind == SETTLED]
         beside = self.balances.get(file.name, ()), self.payouts.get(file.name, ())
         told = made.with_columns(amounts).lazy()
-        return ReadReport(told, None, None, counted(told, pl.col("type") == "OTHER"), *beside)
+        unknown = counted(told, pl.col("type") == "OTHER") if (lines["type"] == "OTHER").any() else ()
+        return ReadReport(told, None, None, unknown, *beside)
 
 
 def a_line(payment: Payment, kind: str, amount: int, state: str = "SUCCEEDED", /, **more: Any) -> dict[str, Any]:

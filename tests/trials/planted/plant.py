@@ -50,22 +50,14 @@ def planted(mutation: Mutation) -> Iterator[None]:
 
 @contextmanager
 def _edited(edit: Edit) -> Iterator[None]:
-    function = inspect.unwrap(edit.function)
+    function = edit.function
     assert isinstance(function, FunctionType)
     sound = function.__code__
     function.__code__ = _changed(function, edit)
-    _forget(edit.function)
     try:
         yield
     finally:
         function.__code__ = sound
-        _forget(edit.function)
-
-
-def _forget(function: Any) -> None:
-    """What it has answered, where that is remembered."""
-    if (clear := getattr(function, "cache_clear", None)) is not None:
-        clear()
 
 
 def _changed(function: FunctionType, edit: Edit) -> Any:
@@ -74,4 +66,4 @@ def _changed(function: FunctionType, edit: Edit) -> Any:
         raise SourceChanged(f"{function.__module__}.{function.__name__} does not have once: {edit.before!r}")
     names: dict[str, Any] = dict(function.__globals__)
     exec(compile(source.replace(edit.before, edit.after), inspect.getfile(function), "exec"), names)  # noqa: S102
-    return inspect.unwrap(names[function.__name__]).__code__
+    return names[function.__name__].__code__
