@@ -4,8 +4,6 @@ What a few lines name is asked for by its names. What many name is copied: their
 session sees, and what is known of them out of it, so that no statement has a million parameters.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -24,7 +22,7 @@ from domain.reconciliation.frame_index import FrameIndex, hashed
 from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, orders_of
 from domain.reconciliation.nameless import SUSPENSE_SCHEMA
 from domain.reconciliation.near import FRAME
-from domain.settlements.frames import AddedUp, Frames, Sorted, in_memory, whole_of
+from domain.settlements.frames import Frames, Sorted, in_memory, whole_of
 
 FEW_LINES: Final = 1_000  # of so many, the names are parameters
 _TABLES: Final = ("told_names", "told_payments")
@@ -84,16 +82,11 @@ _SUSPENSE: Final = """SELECT e.payment_id::text AS payment_id, e.amount,
   CROSS JOIN LATERAL (SELECT format('taken/%s/%s/by-amount/', p.connection_id, p.pse_reference) AS prefix) t
   WHERE p.connection_id = $1 AND {of_p} GROUP BY 1, 2"""
 # Each of both has an index of its own, of few rows.
-_TAKEN: Final = " UNION ALL ".join(
+TAKEN: Final = " UNION ALL ".join(
     f"SELECT connection_id, payment_id, amount, entry, cause FROM ledger_entries WHERE entry = '{one}'"  # noqa: S608
     for one in ("TAKEN", "TAKEN_BACK")
 )
-# What else of the connection moves lines: reports that were stored or superseded, and money of nobody.
-_MOVED: Final = f"""SELECT count(*) AS reports, count(superseded_at) AS superseded, max(created_at) AS last,
-    (SELECT count(*) FROM ({_TAKEN}) e WHERE e.connection_id = $1) AS taken
-  FROM reports WHERE connection_id = $1 AND name <> $2"""  # noqa: S608
 _TOLD: Final = "SELECT 1 FROM told_payments t WHERE t.id = p.id"
-_RULES: Final = 9  # of the match: another number, and every report is matched anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,38 +109,6 @@ class Known:
         told = (pl.col("type") == "REFUND") & ~pl.col("by_amount") & ~pl.col("plain")
         nothing = {name: pl.when(gone).then(pl.lit("NONE")).otherwise(name) for name in ("effect", "booked_as")}
         return replace(self, settled=self.settled.filter(~gone | told).with_columns(**nothing))
-
-
-class BooksState:
-    """The lines of a report as they are read now, and all that they are compared with, in a few numbers: if these are
-    the same, so is what comes of it. Rows have no order there, so they are added up, part by part.
-    """
-
-    def __init__(self, moved: Sequence[Any]) -> None:
-        self._moved = moved
-        self._summed = [AddedUp() for _ in range(5)]  # the lines, and the four of Known
-
-    def add(self, lines: pl.DataFrame, known: Known) -> None:
-        """Count a part in."""
-        suspense = known.suspense.with_columns(pl.col(pl.List).list.sort().list.join("\x00"))
-        # Orders are told, or not, as the payments were found: without one that is asked for they say nothing.
-        payments = known.payments
-        if orders_of(lines).is_empty():
-            payments = payments.with_columns(pl.lit(None, pl.String).alias("known_order"))
-        frames = (lines, payments, known.refunds, known.settled, suspense)
-        for one, frame in zip(self._summed, frames, strict=True):
-            one.add(frame)
-
-    def told(self) -> str:
-        """Of the parts that were added."""
-        told = json.dumps([_RULES, pl.__version__, *self._moved, *(one.told() for one in self._summed)], default=str)
-        return hashlib.sha256(told.encode()).hexdigest()
-
-
-async def state_of(connection: Connection, name: str) -> BooksState:
-    """That of the report of that name, to which its parts are still to be added."""
-    (moved,) = await rows(_MOVED, connection.id, name)
-    return BooksState(list(moved.values()))
 
 
 async def known_of(connection: Connection, name: str, lines: pl.DataFrame) -> Known:
@@ -179,7 +140,7 @@ def _into(named: Sorted) -> Callable[[pl.DataFrame], None]:
 def _few(query: str, number: int) -> str:
     """Of the payments in that parameter."""
     return query.format(
-        taken=f"({_TAKEN})",
+        taken=f"({TAKEN})",
         **_by_column(f"= ANY(${number}::uuid[])"),
         refund_at="coalesce(r.succeeded_at, r.created_at)",
         refund_made="r.created_at",
@@ -209,7 +170,7 @@ def _many(query: str, among: Mapping[str, str]) -> str:
     """Of these payments (`_by_column`); moments as microseconds (copying.out)."""
     moment = "(extract(epoch FROM {}) * 1000000)::bigint"
     return query.format(
-        taken=f"({_TAKEN})",
+        taken=f"({TAKEN})",
         **among,
         refund_at=moment.format("coalesce(r.succeeded_at, r.created_at)"),
         refund_made=moment.format("r.created_at"),

@@ -10,9 +10,10 @@ from domain.models import Connection
 from domain.payments import chargeback_proofs
 from domain.platform.in_columns import is_empty
 from domain.reconciliation import exponents, progress, refund_parts
+from domain.reconciliation.books_state import BooksState
 from domain.reconciliation.effects import with_effects
 from domain.reconciliation.enter import gives_work, news
-from domain.reconciliation.known import BooksState, Known
+from domain.reconciliation.known import Known
 from domain.reconciliation.match import match
 from domain.reconciliation.parts import LineParts
 from domain.settlements import booked, own_lines, plain_lines

@@ -38,9 +38,9 @@ from domain.reconciliation import (
     still_gone,
     unreturned,
 )
+from domain.reconciliation.books_state import BooksState, state_of
 from domain.reconciliation.currencies import currency_of
 from domain.reconciliation.enter import enter
-from domain.reconciliation.known import BooksState, state_of
 from domain.reconciliation.matched import MatchedLines, Standing, is_entered, of_parts, settling
 from domain.reconciliation.nights import Failed
 from domain.reconciliation.parts import LineParts, parts_of

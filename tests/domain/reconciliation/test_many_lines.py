@@ -14,7 +14,7 @@ from domain.platform import copying, crash, database
 from domain.pse import registry
 from domain.pse.reporting import REPORT_SCHEMA
 from domain.pse.vocabulary import Succeeded
-from domain.reconciliation import known, near
+from domain.reconciliation import books_state, known, near
 from domain.settlements import frames, held, reports
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, balance, open_findings
@@ -114,7 +114,7 @@ async def test_the_open_side_is_the_same_asked_for_and_copied(monkeypatch: pytes
             same = getattr(side, name)
             assert sorted(map(repr, one.rows())) == sorted(map(repr, same.rows()))
             assert one.schema == same.schema
-    state = [await known.state_of(shop.connection, "another's") for _ in range(2)]
+    state = [await books_state.state_of(shop.connection, "another's") for _ in range(2)]
     for one, of_it in zip(state, (asked, copied), strict=True):
         one.add(lines, of_it)
     assert state[0].told() == state[1].told(), "what is added up has no order"
@@ -131,7 +131,10 @@ async def test_what_was_known_is_the_same_whichever_way_it_was_found(monkeypatch
     monkeypatch.setattr(near, "COST_MAX", 1e9)
     for few in (1_000, 0):  # asked for by name, and copied with all of their days
         monkeypatch.setattr(known, "FEW_LINES", few)
-        found, state = await known.known_of(shop.connection, "x", lines), await known.state_of(shop.connection, "x")
+        found, state = (
+            await known.known_of(shop.connection, "x", lines),
+            await books_state.state_of(shop.connection, "x"),
+        )
         state.add(lines, found)
         states.append(state.told())
         stores.append(sorted(found.payments.select("payment_id", "store_id").rows()))
