@@ -62,6 +62,7 @@ STAYS = {
     ),
     "bank_accounts": dict.fromkeys(("connection_ids", "mapping"), _OURS),
     "bank_lines": dict.fromkeys(("text", "reference"), _BOOKS),
+    "bank_rewordings": dict.fromkeys(("text", "reference"), _BOOKS),
     "bank_statements": dict.fromkeys(("proof", "contradicted"), _OURS),
     "payouts": {"reference": _BOOKS},
     "journal_batches": {"sums": _BOOKS},
