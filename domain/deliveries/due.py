@@ -4,6 +4,7 @@ Each takes the endpoint's row first, so an endpoint's pace, its tries under way 
 time, and no endpoint waits for another. A try is committed before anything leaves.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -11,9 +12,9 @@ from uuid import UUID
 from domain.deliveries import health
 from domain.deliveries.answers import Answer, Broken, Later, Refused, Sent
 from domain.deliveries.outbox import ARRANGE
-from domain.deliveries.schedule import AT_ONCE, LEASE_SECONDS, PROBES_AFTER, delay
+from domain.deliveries.schedule import AT_ONCE, DELAYS, LEASE_SECONDS, OF_PEOPLE, PROBES_AFTER, delay
 from domain.models import Delivery, Endpoint
-from domain.models.deliveries import DeliveryState, EndpointState
+from domain.models.deliveries import DeliveryState, EndpointKind, EndpointState
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, rows, transaction
 
@@ -103,7 +104,8 @@ async def record(claimed: ClaimedTry, came: Answered) -> None:
         )
         # What was refused for a secret or an address that was replaced meanwhile says nothing of those that count now.
         is_old = isinstance(came.answer, Broken) and row["sealed_secrets"] != endpoint.sealed_secrets
-        if await _settle(delivery, came.answer) and row["state"] != EndpointState.OFF and not is_old:
+        delays = DELAYS if endpoint.kind is EndpointKind.WEBHOOK else OF_PEOPLE
+        if await _settle(delivery, came.answer, delays) and row["state"] != EndpointState.OFF and not is_old:
             await _tell_health(endpoint.id, came)
         crash_here("delivery.before_commit")
     crash_here("delivery.recorded")
@@ -116,13 +118,13 @@ def _said(answer: Answer) -> str:
     return (answer.detail or answer.code if isinstance(answer, Sent) else answer.reason)[:500]
 
 
-async def _settle(delivery: Delivery, answer: Answer) -> bool:
+async def _settle(delivery: Delivery, answer: Answer, delays: Sequence[float]) -> bool:
     """Move the delivery; whether it was this try's to move."""
     of, said = (delivery.id, delivery.number), _said(answer)
     if isinstance(answer, Broken):
         # It comes again when the endpoint is mended, and this try does not count.
         moved = bool(await execute(_PUT_OFF, *of, 0.0, said, 1))
-    elif isinstance(answer, Later) and (seconds := delay(delivery.tries, answer.seconds)) is not None:
+    elif isinstance(answer, Later) and (seconds := delay(delivery.tries, answer.seconds, delays)) is not None:
         moved = bool(await execute(_PUT_OFF, *of, seconds, said, 0))
     else:
         state = DeliveryState.SENT if isinstance(answer, Sent) else DeliveryState.FAILED

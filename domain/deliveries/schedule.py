@@ -13,6 +13,8 @@ DELAYS: Final[Sequence[float]] = (
     5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR,
 )  # fmt: skip
 TRIES_MAX: Final = len(DELAYS) + 1
+# What people read is told one message at a time, and what is critical waits for the one before: soon again, as long.
+OF_PEOPLE: Final[Sequence[float]] = (5, MINUTE, 5 * MINUTE, *[15 * MINUTE] * 302)
 WARNED_AFTER: Final[Sequence[float]] = (HOUR, DAY, 3 * DAY)
 PAUSED_AFTER: Final = 5 * DAY
 AT_ONCE: Final = 2  # tries under way on one endpoint
@@ -26,9 +28,9 @@ def probe_rest(failures: int) -> float:
     return min(5 * 2.0 ** min(failures - PROBES_AFTER, 10), 5 * MINUTE)
 
 
-def delay(tries: int, wish: float) -> float | None:
+def delay(tries: int, wish: float, delays: Sequence[float] = DELAYS) -> float | None:
     """Seconds until the next try behind so many; None: it was the last. `wish`: at least so many, as was asked."""
-    if tries >= TRIES_MAX:
+    if tries > len(delays):
         return None
-    jittered = DELAYS[max(0, tries - 1)] * random.uniform(0.9, 1.1)  # noqa: S311 - spreading load is no secret
+    jittered = delays[max(0, tries - 1)] * random.uniform(0.9, 1.1)  # noqa: S311 - spreading load is no secret
     return max(jittered, min(wish, _WISH_MAX))

@@ -250,6 +250,19 @@ async def test_a_channel_that_refuses_what_it_is_sent_is_said_until_it_takes_som
             assert found.facts["why"] == "given up: 1, the last: 554: 5.7.1 rejected as spam"
 
 
+async def test_what_people_read_is_tried_again_within_minutes_however_long_the_channel_was_away() -> None:
+    """Nothing else is said there meanwhile: what is critical would wait for hours, though the channel is well again."""
+    shop = await a_shop()
+    desk = (await an_endpoint(shop, (), url="desk@loja.test", kind=EndpointKind.EMAIL)).endpoint
+    await post(desk, Message("alert_1", "alert.opened", text="The PSE is down."))
+    for _ in range(12):
+        await all_due(desk.id)
+        one = await tried(desk.id, Later(0, "The relay did not take it."), None)
+        assert one.state is DeliveryState.PENDING
+        (waits,) = await rows("SELECT due_at < now() + interval '20 minutes' AS soon FROM deliveries")
+        assert waits["soon"]
+
+
 async def test_what_was_under_way_when_an_earlier_one_is_sent_again_waits_behind_it() -> None:
     shop, endpoint, found = await a_told_shop()
     await tried(endpoint.id, Sent("200"), 200)
