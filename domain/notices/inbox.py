@@ -20,6 +20,7 @@ from domain.payments import chargebacks
 from domain.platform import bell
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, for_all, for_merchant, rows, transaction
+from domain.platform.lengths import fits
 from domain.pse.registry import connector
 from domain.pse.vocabulary import (
     Announced,
@@ -242,8 +243,12 @@ def _name(notice: Notice) -> str:
 def _names_of(told: Sequence[Told]) -> list[str]:
     spoken = [one for one in told if isinstance(one, TellsOfRefund | ChargedBack)]
     named = [(one.payment_reference, one.payment_alias) for one in spoken]
-    # What cannot be printed names nothing, and not everything of it can be stored.
-    return sorted({name for names in named for name in names if name is not None and name.isprintable()})
+    # What cannot be printed, or is longer than any name, names nothing, and not everything of it can be stored.
+    return sorted({name for names in named for name in names if name is not None and _is_name(name)})
+
+
+def _is_name(text: str) -> bool:
+    return text.isprintable() and fits(Payment, "pse_reference", text)
 
 
 async def charge_back(claimed: Claimed, told: ChargedBack) -> str | None:

@@ -6,6 +6,7 @@ from uuid import UUID
 from domain.models import Connection, Notice, NoticeRefund, Payment, Refund
 from domain.money import Money
 from domain.platform.children import first_of_each
+from domain.platform.lengths import equal
 from domain.pse.vocabulary import ChargedBack, InDoubt, Outcome, TellsOfRefund
 from domain.refunds.request import REFERENCE_LENGTH
 
@@ -18,7 +19,8 @@ async def refund_of(connection: Connection, told: TellsOfRefund) -> Refund | Non
             return refund
     if told.pse_refund_reference is None:
         return None
-    return await Refund.filter(connection_id=connection.id, pse_refund_reference=told.pse_refund_reference).first()
+    mine = Refund.filter(connection_id=connection.id)
+    return await equal(mine, pse_refund_reference=told.pse_refund_reference).first()
 
 
 def may_be_ours(reference: str | None) -> bool:
@@ -39,7 +41,8 @@ async def payment_of(connection: Connection, told: TellsOfRefund | ChargedBack) 
     """The payment that a notice speaks of, if it is registered."""
     for name in (told.payment_reference, told.payment_alias):
         if name is not None:
-            payment = await Payment.get_or_none(connection_id=connection.id, pse_reference=name, withdrawn_at=None)
+            mine = Payment.filter(connection_id=connection.id, withdrawn_at=None)
+            payment = await equal(mine, pse_reference=name).get_or_none()
             if payment is not None:
                 return payment
     return None

@@ -22,6 +22,7 @@ from domain.money import Money
 from domain.payments import compared
 from domain.payments.find import find
 from domain.platform.database import execute, rows, transaction
+from domain.platform.lengths import fits
 from domain.problems import InvalidState
 from domain.pse.capabilities import Capability, Route
 from domain.pse.registry import capability
@@ -231,7 +232,10 @@ async def confirm_listed(connection: Connection, listed: Sequence[CapturedPaymen
 async def confirm_told(connection: Connection, shown: Shown) -> None:
     """A verified webhook tells that a payment was captured: confirm what was registered in the same words, once."""
     for payment in await Payment.filter(
-        connection_id=connection.id, pse_reference__in=sorted(shown.names), withdrawn_at=None, confirmed_at=None
+        connection_id=connection.id,
+        pse_reference__in=sorted(name for name in shown.names if fits(Payment, "pse_reference", name)),
+        withdrawn_at=None,
+        confirmed_at=None,
     ).order_by("created_at", "id"):
         told = (shown.captured, shown.amount.currency, payment.method in shown.methods)
         if told != (True, payment.currency, True) or payment.captured > shown.amount.minor_units:
