@@ -2,8 +2,8 @@
 
 One rule: a kind of report tells each money once. So of equal amounts as many left, and as many came back, as the kind
 tells that tells most of them; kinds that agree on the sum, or on what was settled, tell the same money, in whatever
-rows. What it is does not depend on the order in which reports are read: a row that counts too much gives way, and one
-that is missing is read again. Pure.
+rows. What it is does not depend on the order in which reports are read: the report of a row that counts too
+much, or is missing, is read again. Pure.
 
 Rows of two reports that differ by their time alone may be one row told twice. What left counts all the same, and what
 came back does not, so that nothing is refundable that may be gone; a person is told.
@@ -165,14 +165,13 @@ class NobodysRows:
         """What each row of this report is."""
         return {**self._said(self._out, self._outs), **self._said(self._back, self._backs)}
 
-    def giving_way(self) -> list[int]:
-        """Rows (`line_id`) of other reports that count no more: others tell the same money, and more of it."""
-        return [*_surplus(self._out, self._outs), *_surplus(self._back, self._backs)]
-
     def read_again(self) -> list[int]:
-        """Rows (`line_id`) of other reports that do not count yet, and will when their reports are read again."""
+        """Rows (`line_id`) of other reports that count no more, since others tell the same money, and that do not count
+        yet: their reports are to be read again.
+        """
         here = self.said()
-        return [*_missing(self._out, self._outs, here), *_missing(self._back, self._backs, here)]
+        too_many = [*_surplus(self._out, self._outs), *_surplus(self._back, self._backs)]
+        return [*too_many, *_missing(self._out, self._outs, here), *_missing(self._back, self._backs, here)]
 
     def _said(self, way: _Way, wanted: Sequence[tuple[datetime, int]]) -> dict[int, RowEffect]:
         needed = Counter(amount for _, amount in wanted)

@@ -112,16 +112,15 @@ def _in_parts(lines: pl.DataFrame, settled: pl.DataFrame, other_name: pl.Expr) -
 
 def of_others(matched: pl.DataFrame, settled: pl.DataFrame) -> tuple[list[int], list[int]]:
     """Rows (ids) of other reports that give way to rows of this one (reconciliation/match), which tell the same money;
-    and those that count from now on, when their reports are read again.
+    and those that count from now on, or no more, when their reports are read again: until then too much is taken.
 
     `settled`: what other valid reports have.
     """
     lines = matched.filter(pl.col("type") == "REFUND").with_columns(
         name=pl.coalesce("reference", "pse_refund_reference")
     )
-    nobodys = _of_nobody(lines, settled)
-    given_up = [one for told in nobodys for one in told.giving_way()]
-    return [*_giving_way(lines, settled), *given_up], [one for told in nobodys for one in told.read_again()]
+    read_again = [one for told in _of_nobody(lines, settled) for one in told.read_again()]
+    return _giving_way(lines, settled), read_again
 
 
 def _giving_way(lines: pl.DataFrame, settled: pl.DataFrame) -> list[int]:
