@@ -339,7 +339,8 @@ async def test_what_documents_took_back_in_a_closed_month_stays_and_what_changes
     None
 ):
     shop, payment = await _sold()
-    who, then = accountant(shop), Month.of(today().replace(day=1) - timedelta(days=1))
+    # The month before may not be over for good yet: on the first of one nobody can close it.
+    who, then = accountant(shop), Month.of(today().replace(day=1) - timedelta(days=33))
     (first, one), (_, two) = [await a_sale_refunded(shop, payment, 4_000) for _ in range(2)]
 
     async def documented(row: VatReversal, day: date) -> None:

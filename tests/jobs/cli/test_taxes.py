@@ -22,9 +22,9 @@ from tests.conftest import Database
 from tests.domain.taxes import vectors
 from tests.domain.taxes.vectors import access_key
 from tests.domain.taxes.world import a_sale_refunded, accountant, in_order, named
-from tests.kit.days import utc_today
 from tests.kit.factories import CAUSE, a_payment, a_shop
 from tests.kit.forked import told
+from tests.kit.lines import today
 from tests.kit.world import quick_settings, served
 
 Command = Callable[..., Any]
@@ -32,7 +32,7 @@ KEY = access_key(123, "2026-01-02")
 
 
 def _day() -> str:
-    return utc_today(-1).isoformat()
+    return today().isoformat()
 
 
 @pytest.fixture
