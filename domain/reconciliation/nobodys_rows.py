@@ -6,7 +6,8 @@ rows. What it is does not depend on the order in which reports are read: the rep
 much, or is missing, is read again. Pure.
 
 Rows of two reports that differ by their time alone may be one row told twice. What left counts all the same, and what
-came back does not, so that nothing is refundable that may be gone; a person is told.
+came back does not, so that nothing is refundable that may be gone; a person is told. Likewise, where kinds of report
+tell different amounts, all that any tells to have left counts, and of what came back what one of them tells.
 """
 
 from bisect import bisect_left, bisect_right
@@ -18,7 +19,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final
 
-from domain.models.settlements import Effect
+from domain.models.settlements import BookedAs, Effect
 from domain.reconciliation.told_rows import Row, RowEffect, kind_of
 
 OUT, BACK = Effect.TAKEN.value, Effect.TAKEN_BACK.value
@@ -34,6 +35,7 @@ THERE: Final = (
     "effect",
     "unsettled",
     "net",
+    "booked_as",
 )
 _Key = tuple[str, int, datetime, str | None]  # kind, amount, time and payout of a movement
 
@@ -63,6 +65,7 @@ class _Way:
         self.movements = {of: self._placed(keys, sure[of[1]], undone) for of, keys in keys_of.items()}
         self.counts = {of: sum(one.counts for one in some) for of, some in self.movements.items()}
         self.covered = frozenset[str]()  # kinds all of whose rows others tell
+        self.confirmed = frozenset[str]()  # those of them whose rows are no row told again, by what others tell
         self.in_doubt = {of for of, some in self.movements.items() if any(one.is_doubtful for one in some)}
 
     def key(self, row: Row) -> _Key:
@@ -79,11 +82,20 @@ class _Way:
     def is_told(self, row: Row, number: int, needed: Mapping[int, int]) -> bool:
         """Whether the row is one of those that are `needed` of its amount, or other kinds tell its kind's money."""
         place = self.place_of(row, number)
+        if kind_of(row) in self.confirmed:
+            return True
         return place is not None and (place < needed[row["amount"]] or kind_of(row) in self.covered)
 
     def may_be_another(self, row: Row) -> bool:
         """Whether the row is one of several that may be one."""
         return (kind_of(row), row["amount"]) in self.in_doubt and kind_of(row) not in self.covered
+
+    def told_in_all(self) -> Mapping[str, int]:
+        """By kind, how much its rows come to, be some of them one row told again."""
+        found = Counter[str]()
+        for (kind, amount, _, _), in_files in self._in_files.items():
+            found[kind] += amount * max(in_files.values())
+        return found
 
     def _counted_in_files(self) -> dict[_Key, Counter[Any]]:
         found: defaultdict[_Key, Counter[Any]] = defaultdict(Counter)
@@ -166,23 +178,26 @@ class NobodysRows:
         return {**self._said(self._out, self._outs), **self._said(self._back, self._backs)}
 
     def read_again(self) -> list[int]:
-        """Rows (`line_id`) of other reports that count no more, since others tell the same money, and that do not count
-        yet: their reports are to be read again.
+        """Rows (`line_id`) of other reports that count no more, since others tell the same money, that do not count
+        yet, and that were held as unexplained and are told by others now: their reports are to be read again.
         """
         here = self.said()
         too_many = [*_surplus(self._out, self._outs), *_surplus(self._back, self._backs)]
-        return [*too_many, *_missing(self._out, self._outs, here), *_missing(self._back, self._backs, here)]
+        missing = [*_missing(self._out, self._outs, here), *_missing(self._back, self._backs, here)]
+        return [*too_many, *missing, *_explained(self._back, self._backs)]
 
     def _said(self, way: _Way, wanted: Sequence[tuple[datetime, int]]) -> dict[int, RowEffect]:
         needed = Counter(amount for _, amount in wanted)
         free, doubtful = needed - Counter(one["amount"] for one in way.booked), _in_doubt(way, needed)
         short = self._short() if way is self._back else None
+        room = _room(way, wanted)
         counting = {way.key(one) for one in way.booked}
         made: dict[int, RowEffect] = {}
         for row, number in sorted(_numbered(way.here, way), key=lambda one: not _is_settled(one[0])):
             amount, told = row["amount"], way.is_told(row, number, needed)
-            if told and free[amount] > 0:
+            if told and free[amount] > 0 and (way.effect == OUT or amount <= room):
                 free[amount] -= 1
+                room -= amount
                 counting.add(way.key(row))
                 made[row["line"]] = RowEffect(way.effect, again=False, doubtful=amount in doubtful, short=short)
             else:
@@ -225,11 +240,7 @@ def _chosen(way: _Way) -> list[tuple[datetime, int]]:
         totals[kind] += amount * way.counts[kind, amount]
         told = [None if one.net is None else one.net * one.counts for one in some]
         nets[kind] = _sum([nets.get(kind, Decimal(0)), *told])
-    whole = max(_agreed(totals, nets), default=None)
-    kinds = {kind for kind, told in totals.items() if whole is None or told > whole}
-    if whole is not None:
-        kinds.add(_first_of([kind for kind, told in totals.items() if told == whole], way))
-    way.covered = frozenset(totals.keys() - kinds)
+    kinds = _kinds_back(totals, nets, way) if way.effect == BACK else _kinds_out(totals, nets, way)
     best: dict[int, str] = {}
     for kind, amount in sorted(way.movements):
         if kind in kinds and way.counts[kind, amount] > way.counts.get((best.get(amount, ""), amount), 0):
@@ -240,6 +251,30 @@ def _chosen(way: _Way) -> list[tuple[datetime, int]]:
         for one in way.movements[kind, amount]
         for _ in range(one.counts)
     )
+
+
+def _kinds_out(totals: Mapping[str, int], nets: Mapping[str, Decimal | None], way: _Way) -> set[str]:
+    """The kinds whose rows count: where none agree, all."""
+    whole = max(_agreed(totals, nets), default=None)
+    kinds = {kind for kind, told in totals.items() if whole is None or told > whole}
+    if whole is not None:
+        kinds.add(_first_of([kind for kind, told in totals.items() if told == whole], way))
+    way.covered = frozenset(totals.keys() - kinds)
+    return kinds
+
+
+def _kinds_back(totals: Mapping[str, int], nets: Mapping[str, Decimal | None], way: _Way) -> set[str]:
+    """The one kind that counts: others may tell the same return in rows of which some are not there yet, and together
+    they would be more than came back.
+    """
+    if not totals:
+        return set()
+    most = max(totals.values())
+    first = _first_of([kind for kind, told in totals.items() if told == most], way)
+    same = {kind for kind in totals if totals[kind] == most or (nets[kind] is not None and nets[kind] == nets[first])}
+    way.confirmed = frozenset(kind for kind, told in way.told_in_all().items() if told == most and kind not in same)
+    way.covered = frozenset(same - {first}) | way.confirmed
+    return {first}
 
 
 def _agreed(totals: Mapping[str, int], nets: Mapping[str, Decimal | None]) -> list[int]:
@@ -254,12 +289,12 @@ def _sum(some: Sequence[Decimal | None]) -> Decimal | None:
 
 
 def _first_of(kinds: Sequence[str], way: _Way) -> str:
-    """Of kinds that tell the same sum, the one that tells its fees, then the one whose rows count already."""
+    """Of kinds that tell the same sum, the one that tells its fees, then the first by its name.
+
+    Never the one whose rows count already: two reports would undo each other for ever.
+    """
     plain = {kind_of(one) for one in (*way.there, *way.here) if not _is_settled(one)}
-    counts = Counter[str]()
-    for one in way.booked:
-        counts[kind_of(one)] += one["amount"]
-    return min(kinds, key=lambda kind: (kind in plain, -counts[kind], kind))
+    return min(kinds, key=lambda kind: (kind in plain, kind))
 
 
 def _no_more(backs: Sequence[tuple[datetime, int]], out: int) -> list[tuple[datetime, int]]:
@@ -270,6 +305,17 @@ def _no_more(backs: Sequence[tuple[datetime, int]], out: int) -> list[tuple[date
             made.append((at, amount))
             sum_of += amount
     return made
+
+
+def _room(way: _Way, wanted: Sequence[tuple[datetime, int]]) -> int:
+    """How much more may come back beside the rows that count already, be it some that will count no more: what is read
+    again later must not have been refundable meanwhile.
+    """
+    return _total(amount for _, amount in wanted) - _total(one["amount"] for one in way.booked)
+
+
+def _total(amounts: Iterable[int]) -> int:
+    return sum(amounts)
 
 
 def _numbered(rows: Sequence[Row], way: _Way) -> list[tuple[Row, int]]:
@@ -296,11 +342,28 @@ def _missing(way: _Way, wanted: Sequence[tuple[datetime, int]], here: Mapping[in
     needed = Counter(amount for _, amount in wanted)
     counting = [one["amount"] for one in way.here if here[one["line"]].effect == way.effect]
     short = needed - Counter(one["amount"] for one in way.booked) - Counter(counting)
-    found = list[int]()
+    found, room = list[int](), _room(way, wanted) - _total(counting)
     for row, number in _numbered(way.there, way) if short else ():
         amount, place = row["amount"], way.place_of(row, number)
         is_told = place is not None and place < needed[amount]
-        if is_told and kind_of(row) not in way.covered and row["effect"] == Effect.NONE.value and short[amount] > 0:
+        fits = way.effect == OUT or amount <= room
+        if (
+            is_told
+            and fits
+            and kind_of(row) not in way.covered
+            and row["effect"] == Effect.NONE.value
+            and short[amount] > 0
+        ):
             short[amount] -= 1
+            room -= amount
             found.append(row["line_id"])
     return found
+
+
+def _explained(way: _Way, wanted: Sequence[tuple[datetime, int]]) -> list[int]:
+    """Rows that were held as unexplained, and of which others tell the money now."""
+    needed = Counter(amount for _, amount in wanted)
+    held = BookedAs.UNEXPLAINED.value
+    told = (row for row, number in _numbered(way.there, way) if way.is_told(row, number, needed))
+    over = (row for row in told if row["booked_as"] == held and row["effect"] == Effect.NONE.value)
+    return [row["line_id"] for row in over if not way.may_be_another(row)]  # of such a row a person is asked still

@@ -39,7 +39,13 @@ def test_rows_of_a_refund_that_are_less_than_it_are_told_apart() -> None:
 def test_so_are_those_of_nobody_that_left_and_came_back() -> None:
     left = _rows(1, "TAKEN", state="SUCCEEDED", unsettled=False, net=None, report=1)
     back = [
-        {**one, "state": "RETURNED", "settled_net": one["amount"], "booked_at": one["booked_at"] + timedelta(days=1)}
+        {
+            **one,
+            "kind": "a",
+            "state": "RETURNED",
+            "settled_net": one["amount"],
+            "booked_at": one["booked_at"] + timedelta(days=1),
+        }
         for one in _rows(1, "NONE")
     ]
     for one in back:
